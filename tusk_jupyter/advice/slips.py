@@ -1,0 +1,231 @@
+"""The likely slip behind a syntax error, from the statement and the caret alone.
+
+PostgreSQL's «syntax error at or near» names where its grammar stopped, not what was meant. Each rule here recognises
+one slip by the tokens around that place, never by the message, which is translated. A rule speaks only where hardly
+anything else can be meant: a wrong guess costs more time than none, and the general advice is there for the rest.
+Statements beyond 8,000 characters (5 ms) are not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tusk_jupyter.advice.slip_words import (
+    LITERALS,
+    RESERVED,
+    STATEMENTS,
+    Place,
+    code,
+    depth,
+    missing_word,
+    misspelt,
+    misspelt_start,
+    place_of,
+    reserved_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tusk_jupyter.advice.tokens import Token
+
+_CLAUSES = ("where", "group", "having", "window", "order", "limit")
+_AFTER_COMMA = frozenset({"from", "where", "having", "union", "except", "intersect", "returning"})
+_QUOTES = "‘’“”„‚«»"
+
+
+def slip(statement: str, position: int) -> str | None:
+    """Return advice for a syntax error at the 1-based position, or None where no one slip stands out."""
+    place = place_of(statement, position)
+    if place is None:
+        return None
+    return next((advice for rule in _RULES if (advice := rule(place))), None)
+
+
+def _unclosed(place: Place) -> str | None:
+    token = place.at
+    if token is None or not token.open:
+        return None
+    if token.kind == "comment":
+        return "The comment that begins at the caret is never closed: add `*/`. Comments nest in PostgreSQL."
+    if token.kind == "dollar":
+        return f"The text that begins at the caret is never closed: end it with {code(token.text[: _tag_end(token)])}."
+    quote, what = ("'", "text") if token.kind == "string" else ('"', "name")
+    return f"The {what} that begins at the caret is never closed. Inside it, `{quote}` is written twice."
+
+
+def _tag_end(token: Token) -> int:
+    return token.text.index("$", 1) + 1
+
+
+def _early_end(place: Place) -> str | None:
+    if place.at and place.at.kind == "word" and place.before:
+        last = place.before[-1]
+        if last.kind == "string" and last.end == place.at.start:
+            return "The text before the caret ends too early: a `'` inside a text is written twice, as in `'it''s'`."
+    return None
+
+
+def _typographic(place: Place) -> str | None:
+    if place.at and place.at.text[0] in _QUOTES:
+        return "These are typographic quotes: write `'text'` with plain ones, and `\"name\"` for names."
+    return None
+
+
+def _backtick(place: Place) -> str | None:
+    if (place.at and "`" in place.at.text) or (place.before and "`" in place.before[-1].text[:1]):
+        return 'PostgreSQL has no backticks: a name is quoted as in `"name"`, and most need no quotes.'
+    return None
+
+
+def _comma_too_many(place: Place) -> str | None:
+    at, following = place.word(), place.next()
+    if at == "," and place.word(1) in {",", "select", "("}:
+        return f"The comma behind {code(place.word(1))} is one too many."
+    if place.word(1) != ",":
+        return None
+    if place.at is None or at == ";":
+        return "The statement ends with a comma: remove it, or add what should follow."
+    with_list = at == "select" and place.before[0].lower == "with" and place.word(2) == ")"
+    clause = with_list or at in _AFTER_COMMA or (at in {"order", "group"} and following == "by")
+    number = at == "limit" and bool(place.after) and place.after[0].kind in {"number", "parameter"}
+    if at == ")" or ((clause or number) and following not in {",", ")"}):
+        return f"The comma before {code(place.at.text)} is one too many."
+    return None
+
+
+def _limit_pair(place: Place) -> str | None:
+    if place.word() == "limit" and len(place.after) >= 3 and place.after[1].text == ",":  # noqa: PLR2004 `10, 20`
+        skip, count = place.after[0], place.after[2]
+        if {skip.kind, count.kind} <= {"number", "parameter"}:
+            return f"PostgreSQL writes it as `LIMIT {count.text} OFFSET {skip.text}`."
+    return None
+
+
+def _top(place: Place) -> str | None:
+    if place.word(1) == "top" and place.word(2) in {"select", "distinct"} and place.at and place.at.kind == "number":
+        return f"PostgreSQL has no TOP: end the query with `LIMIT {place.at.text}`."
+    return None
+
+
+def _parenthesis(place: Place) -> str | None:
+    opened = depth(place.before)
+    if place.word() == ")" and opened == 0:
+        return "There is no `(` for the `)` at the caret."
+    if (place.at is None or place.word() == ";") and opened > 0 and place.word(1) not in RESERVED:
+        return f"A `)` is missing: {_times(opened)} opened and not closed."
+    inside = _innermost(place)
+    if place.word() in {"from", "where"} and inside and "select" not in inside and place.before[-1].text != ",":
+        return f"A `)` is missing before {code(place.word())}."
+    return None
+
+
+def _innermost(place: Place) -> set[str]:
+    """Return the words since the last parenthesis that is still open, with it; empty where none is."""
+    level, words = 0, {"("}
+    for token in reversed(place.before):
+        level += (token.text == ")") - (token.text == "(")
+        if level < 0:
+            return words
+        words.add(token.lower)
+    return set()
+
+
+def _list(place: Place) -> str | None:
+    if place.word(1) in {"in", "values"} and place.at and place.at.kind in {*LITERALS, "parameter"}:
+        return f"`{place.word(1).upper()}` takes a list in parentheses, as in `{place.word(1)} (1, 2)`."
+    opens = not place.before or place.before[-1].kind == "operator" or place.word(1) in RESERVED | {"(", ",", "values"}
+    if place.word() == "[" and opens:
+        return "An array is written `array[1, 2]`, or `'{1,2}'` as text."
+    return None
+
+
+def _times(opened: int) -> str:
+    return "one `(` was" if opened == 1 else f"{opened} `(` were"
+
+
+def _unfinished(place: Place) -> str | None:
+    if (place.at is not None and place.word() != ";") or not place.before:
+        return None
+    last = place.before[-1]
+    if last.kind == "operator" and last.text != "*":
+        return f"The statement ends after {code(last.text)}: its right side is missing."
+    if last.lower in RESERVED | {"by", "set", "values", "join", "between", "like"}:
+        return f"The statement ends after {code(last.text)}: what belongs there is missing."
+    return None
+
+
+def _next_statement(place: Place) -> str | None:
+    at = place.at
+    if at is None or at.lower not in STATEMENTS or not place.before or depth(place.before):
+        return None
+    last = place.before[-1]
+    if not place.opens_line and [t.lower for t in place.before] not in (["begin"], ["commit"], ["rollback"]):
+        return None
+    ends = last.text in {")", "*"} or last.kind in {*LITERALS, "quoted", "parameter"}
+    if ends or (last.kind == "word" and last.lower not in RESERVED):
+        return f"A `;` is missing before {code(at.text)}, if a new statement begins there."
+    return None
+
+
+def _clause_order(place: Place) -> str | None:
+    if place.word() not in _CLAUSES:
+        return None
+    rank = _CLAUSES.index(place.word())
+    level = 0
+    for token in reversed(place.before):
+        level += (token.text == ")") - (token.text == "(")
+        if level < 0 or (level == 0 and token.lower in {"select", "union", "except", "intersect", ";"}):
+            return None
+        if level == 0 and token.lower in _CLAUSES[rank + 1 :]:
+            return f"{_clause(place.word())} must come before {_clause(token.lower)}."
+    return None
+
+
+def _clause(word: str) -> str:
+    return f"`{word.upper()}{' BY' if word in {'group', 'order'} else ''}`"
+
+
+def _missing_comma(place: Place) -> str | None:
+    if place.at is None or len(place.before) < 2:  # noqa: PLR2004 a statement's first word and one value
+        return None
+    last, at = place.before[-1], place.at
+    if at.kind in LITERALS and last.kind in LITERALS:
+        return "A comma, or an operator, is missing at the caret."
+    if not all(t.kind == "word" and t.lower not in RESERVED for t in (at, last, place.before[-2])):
+        return None
+    if "from" not in {t.lower for t in place.before} and place.before[0].lower == "select":
+        return f"A comma is missing: in {code(f'{place.before[-2].text} {last.text}')}, the second names the first."
+    return None
+
+
+def _missing_column_comma(place: Place) -> str | None:
+    if not place.at or [t.lower for t in place.before[:2]] != ["create", "table"] or depth(place.before) != 1:
+        return None
+    following = place.after[0] if place.after else None
+    typed = following is not None and following.kind == "word" and following.lower not in RESERVED
+    if typed and place.at.kind in {"word", "quoted"} and place.before[-1].kind in {"word", "other"}:
+        return f"A comma is missing before {code(place.at.text)}, if a new column begins there."
+    return None
+
+
+_RULES: tuple[Callable[[Place], str | None], ...] = (
+    _unclosed,
+    _early_end,
+    _typographic,
+    _backtick,
+    _limit_pair,
+    _top,
+    _comma_too_many,
+    misspelt_start,
+    misspelt,
+    missing_word,
+    reserved_name,
+    _parenthesis,
+    _unfinished,
+    _clause_order,
+    _next_statement,
+    _list,
+    _missing_comma,
+    _missing_column_comma,
+)

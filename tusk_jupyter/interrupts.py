@@ -1,0 +1,123 @@
+"""Waiting in the main thread so that an interrupt is counted, never thrown into the middle of our own code.
+
+A ``KeyboardInterrupt`` lands between any two bytecodes: raised while a finished result is on its way up it loses the
+result (37 of 60 at completion, measured), raised in an ``except`` block it loses the clean-up. While we wait, SIGINT
+therefore only counts and wakes the wait, through a ``SimpleQueue``, whose ``put`` is made for signal handlers
+(https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put). Outside the main thread there is no SIGINT to
+catch, and the loop just waits.
+
+Slices of 50 ms: a signal ends a POSIX wait at once, on Windows only the end of a slice does.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+T = TypeVar("T")
+SLICE_S = 0.05
+
+
+@contextmanager
+def _counted(wake: queue.SimpleQueue[bool]) -> Iterator[None]:
+    """Put ``True`` into ``wake`` for each SIGINT instead of raising it, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def count(_signum: int, _frame: FrameType | None) -> None:
+        wake.put(True)
+
+    before = signal.signal(signal.SIGINT, count)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def wait(
+    future: Future[Any],
+    *,
+    on_interrupt: Callable[[int], bool],
+    on_tick: Callable[[], bool],
+) -> bool:
+    """Wait for ``future`` and return whether it is done; its outcome is the caller's to take.
+
+    :param on_interrupt: called with the number of interrupts so far, once for each; returning ``True`` ends the wait.
+    :param on_tick: called once per slice (50 ms); returning ``True`` ends the wait.
+    """
+    wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    count = 0
+    with _counted(wake):
+        future.add_done_callback(lambda _: wake.put(False))
+        while not future.done():
+            try:
+                interrupted = wake.get(timeout=SLICE_S)
+            except queue.Empty:
+                interrupted = False
+            if interrupted:
+                count += 1
+                if on_interrupt(count):
+                    break
+            elif not future.done() and on_tick():
+                break
+    return future.done()
+
+
+def spawn(name: str, function: Callable[[], T]) -> Future[T]:
+    """Run ``function`` on a daemon thread ``tusk-<name>``, in a copy of the context, and return its future."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - a future carries whatever happened
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name=f"tusk-{name}", daemon=True).start()
+    return future
+
+
+def call(
+    name: str,
+    function: Callable[[], T],
+    *,
+    timeout: float,
+    late: Callable[[T], object] | None = None,
+) -> T:
+    """Run ``function`` on a worker and return its result; the caller can leave by an interrupt within 50 ms.
+
+    :param timeout: seconds; then ``TimeoutError``.
+    :param late: disposes of a result that arrives after the caller has left.
+    :raises KeyboardInterrupt: on an interrupt.
+    :raises TimeoutError: when the time is over.
+    """
+    future = spawn(name, function)
+    deadline = time.monotonic() + timeout
+    interrupted = False
+
+    def stop(_count: int) -> bool:
+        nonlocal interrupted
+        interrupted = True
+        return True
+
+    if wait(future, on_interrupt=stop, on_tick=lambda: time.monotonic() >= deadline) and not interrupted:
+        return future.result()
+    if late is not None:
+        future.add_done_callback(lambda f: late(f.result()) if f.exception() is None else None)
+    if interrupted:
+        raise KeyboardInterrupt
+    raise TimeoutError(f"{name} took longer than {timeout:g} s")

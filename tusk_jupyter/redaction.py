@@ -1,0 +1,67 @@
+"""Mask passwords in a text that is about to leave: an error, an event, a line of the log.
+
+The secrets that are known are looked for in every spelling they travel in, because libpq, SQLAlchemy URLs, Python and
+HTML each quote in their own way; the places where passwords stand are masked besides, for those nobody told us of. It
+is the last line of defence: no text is *built* from a password anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tusk_jupyter.secret import Secret
+
+_MASK = "****"
+_SHORT = 4
+_FLAGS = re.IGNORECASE | re.DOTALL
+_USER = re.compile(r"://[^\s/?#:@]*:")
+_PATTERNS = (
+    re.compile(r"((?:password|passwd|pwd|passphrase)[\"']?\s*=\s*)(?:'(?:[^'\\]|\\.)*'|(?:\\.|\S)+)", _FLAGS),
+    re.compile(r"(password[\"']\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", _FLAGS),
+    re.compile(r"(\bpassword\s+)[eE]?'(?:[^'\\]|\\.|'')*'", _FLAGS),
+)
+
+
+def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
+    """Mask these secrets in every spelling they travel in, and whatever stands where a password stands.
+
+    A secret of fewer than four characters is masked only as a word of its own: masking each ``a`` of a message would
+    spell the password out.
+    """
+    forms = {form for secret in secrets for form in _spellings(secret.reveal())}
+    for form in sorted(forms, key=len, reverse=True):
+        pattern = rf"(?<!\w){re.escape(form)}(?!\w)" if len(form) < _SHORT else re.escape(form)
+        text = re.sub(pattern, _MASK, text)
+    if "://" in text:
+        text = re.sub(r"\S+", lambda word: _without_password(word[0]), text)
+    for mask in _PATTERNS:
+        text = mask.sub(rf"\g<1>{_MASK}", text)
+    return text
+
+
+def _without_password(word: str) -> str:
+    """Mask from a URL's first ``user:`` to the word's last ``@``; one pattern for both takes quadratic time."""
+    user, end = _USER.search(word), word.rfind("@")
+    return f"{word[: user.end()]}{_MASK}{word[end:]}" if user and end >= user.end() else word
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return the secret raw, percent-encoded, and quoted for libpq, SQL, Python, JSON, HTML and base64."""
+    if not secret.strip():
+        return set()
+    raw = secret.encode(errors="surrogatepass")
+    encoded = {quote(raw, safe=safe) for safe in ("", "/", "!$&'()*+,;=", "!$&'()*+,;=:/?#[]")} | {quote_plus(raw)}
+    lowered = {re.sub(r"%[0-9A-F]{2}", lambda hit: hit[0].lower(), form) for form in encoded}
+    libpq = secret.replace("\\", "\\\\").replace("'", "\\'")
+    quoted = {libpq, secret.replace("'", "''"), libpq.replace("\\'", "''"), html.escape(secret)}
+    escaped = {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    based = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    return {secret} | encoded | lowered | quoted | escaped | based

@@ -1,0 +1,121 @@
+"""Foreign failures → ours: the one boundary for PostgreSQL, the operating system, SQLite, JSON and the keychain.
+
+Branches on SQLSTATE and exception class only: server text is in the server's language. psycopg, sqlite3 and keyring are
+looked up in ``sys.modules``: an exception of a module that was never imported cannot be here, and importing psycopg to
+translate an ``OSError`` would cost 73 ms. Failures to *connect* have no SQLSTATE; they are told apart in
+:mod:`tusk_jupyter.connections.failures`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter import errors
+from tusk_jupyter.errors import Diagnostic, Place, TuskError
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+MESSAGE_LIMIT = 10_000
+_NUMBERS = ("statement_position", "internal_position")
+
+
+def diagnostic(result: PGresult, encoding: str = "utf-8") -> Diagnostic:
+    """Return every field of an error result, each cut to 10,000 characters (a server may send 100 MB)."""
+    from psycopg.pq import DiagnosticField
+
+    fields: dict[str, Any] = {}
+    for name in Diagnostic.__dataclass_fields__:
+        raw = result.error_field(DiagnosticField[name.upper()])
+        if raw is not None:
+            text = bytes(raw[: 4 * MESSAGE_LIMIT]).decode(encoding, "replace")
+            fields[name] = int(text) if name in _NUMBERS else _cut(text)
+    return Diagnostic(**fields)
+
+
+def notice(diag: Any) -> Diagnostic:
+    """Return psycopg's notice as our record."""
+    fields: dict[str, Any] = {}
+    for name in Diagnostic.__dataclass_fields__:
+        value = getattr(diag, name, None)
+        if value is not None:
+            fields[name] = int(value) if name in _NUMBERS else _cut(value)
+    return Diagnostic(**fields)
+
+
+def query_error(
+    diag: Diagnostic, *, kind: type[TuskError] | None = None, place: Place | None = None, statement: str | None = None
+) -> TuskError:
+    """Return the error for a server's diagnostic: ``kind`` where the caller knows better, else by SQLSTATE."""
+    from tusk_jupyter import advice  # 20 ms of tables, for those who err
+
+    sqlstate = diag.sqlstate or ""
+    chosen = kind or _by_sqlstate(sqlstate)
+    return chosen(
+        diag.message_primary or "the server gave no message",
+        detail=diag.message_detail,
+        hint=diag.message_hint,
+        # cancels and time-outs have causes that only this side knows, so their class's advice is the better one
+        advice=None if kind is not None else advice.advice_for(diag.sqlstate, diag, statement=statement),
+        sqlstate=diag.sqlstate,
+        condition=advice.condition_name(diag.sqlstate) if diag.sqlstate else None,
+        position=place.offset + 1 if place is not None and not place.internal else None,
+        place=place,
+        diag=diag,
+    )
+
+
+def translate(error: BaseException, *, doing: str = "", path: str | None = None) -> TuskError:
+    """Return ``error`` as a member of the tree; one that is already comes back as it is.
+
+    :param doing: what was being done, for the message.
+    :param path: the file it was about.
+    """
+    if isinstance(error, TuskError):
+        return error
+    if isinstance(error, errors.QueryInterrupted):
+        return error.error
+    prefix = f"{doing}: " if doing else ""
+    if _is(error, "sqlite3", "Error"):
+        return errors.StorageError(f"{prefix}{error}", name=path)
+    if _is(error, "keyring.errors", "KeyringError"):
+        return errors.KeyringError(f"{prefix}{error}")
+    if _is(error, "psycopg", "Error"):
+        return _from_psycopg(error, prefix)
+    if isinstance(error, OSError):
+        where = f" {path!r}" if path else (f" {error.filename!r}" if error.filename else "")
+        return errors.IoError(f"{prefix}{(error.strerror or str(error)).lower()}{where}", name=path)
+    if isinstance(error, (json.JSONDecodeError, UnicodeError)):
+        return errors.ConversionError(f"{prefix}{error}")
+    if isinstance(error, MemoryError):
+        return errors.ConversionError(
+            f"{prefix}the result does not fit into memory", advice="Ask for fewer rows with --limit, or fewer columns."
+        )
+    return errors.InternalError(f"{prefix}{type(error).__name__}: {error}")
+
+
+def _from_psycopg(error: Any, prefix: str) -> TuskError:
+    diag = notice(error.diag)
+    if diag.sqlstate:
+        return query_error(diag)
+    if _is(error, "psycopg", "OperationalError"):
+        return errors.ConnectionLost(f"{prefix}{_cut(str(error).strip())}")
+    return errors.InternalError(f"{prefix}{type(error).__name__}: {_cut(str(error))}")
+
+
+def _by_sqlstate(sqlstate: str) -> type[TuskError]:
+    # 28xxx within a session is SET ROLE and its kind, refused: a matter of who one is
+    return errors.AuthenticationFailed if sqlstate.startswith("28") else errors.QueryFailed
+
+
+def _is(error: BaseException, module: str, name: str) -> bool:
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MESSAGE_LIMIT:
+        return text
+    return f"{text[:MESSAGE_LIMIT]} … ({len(text) - MESSAGE_LIMIT:,} more characters)"
