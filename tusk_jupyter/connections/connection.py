@@ -1,0 +1,255 @@
+"""A connection as users know it: a name, a status, one session for the cells, a pool for everything else.
+
+The session is opened when it is needed and opened again after it was lost; it is never replaced silently in between.
+Every attempt runs on a worker, so an interrupt leaves it within 50 ms; only the password prompt needs the main
+thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter import interrupts
+from tusk_jupyter.errors import AuthenticationFailed, ConnectionTimeout, TuskError
+from tusk_jupyter.events import ConnectionEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.credentials import Credentials
+    from tusk_jupyter.connections.opening import Refused, ServerInfo, Settings
+    from tusk_jupyter.connections.pool import ConnectionPool
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.events import Events
+    from tusk_jupyter.secret import Secret
+
+    Opened = tuple[psycopg.Connection[Any], ServerInfo]
+
+log = logging.getLogger("tusk_jupyter.connections")
+GRACE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and sizes of a connection, the contract's defaults."""
+
+    connect_timeout_s: float = 10.0
+    pool_size: int = 5
+    pool_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to connect to and how; two connects to an equal target are the same connection."""
+
+    conninfo: Conninfo
+    settings: Settings
+    limits: Limits = field(default_factory=Limits)
+    embedded: str | None = None
+    notes: tuple[str, ...] = ()
+    ask: bool = False
+
+
+class Connection:
+    """One named connection of this kernel; ``close()`` ends it."""
+
+    def __init__(self, name: str, target: Target, *, credentials: Credentials, events: Events) -> None:
+        self.id = str(uuid.uuid4())
+        self.name = name
+        self.target = target
+        self.status = "disconnected"
+        self.created_at = datetime.now(UTC)
+        self.last_used: datetime | None = None
+        self.server: ServerInfo | None = None
+        self.error: TuskError | None = None
+        self._credentials = credentials
+        self._events = events
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+        self._pool: ConnectionPool | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.name!r} {self.status} {self.target.conninfo.redacted()}>"
+
+    @property
+    def pool(self) -> ConnectionPool:
+        """The connections besides the session."""
+        with self._lock:
+            if self._pool is None:
+                from tusk_jupyter.connections.pool import ConnectionPool
+
+                limits = self.target.limits
+                self._pool = ConnectionPool(
+                    self._open_one, max_size=limits.pool_size, timeout_s=limits.pool_timeout_s, name=self.name
+                )
+            return self._pool
+
+    @property
+    def live_session(self) -> Session | None:
+        """The session, if there is one that is not lost."""
+        session = self._session
+        return session if session is not None and session.lost is None else None
+
+    def rename(self, name: str) -> None:
+        """Take the name that the server's own words suggest."""
+        self.name = name
+        if self._session is not None:
+            self._session.name = name
+
+    def session(self, ask: Callable[[str], Secret | None] | None = None) -> Session:
+        """Return the live session, opening one where there is none.
+
+        :param ask: prompts for a password (called in the caller's thread, only when the server asks for one).
+        :raises TuskError: when the server cannot be reached or refuses.
+        :raises KeyboardInterrupt: when the user does not want to wait.
+        """
+        with self._lock:
+            self.last_used = datetime.now(UTC)
+            if (session := self.live_session) is not None:
+                return session
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+                self.pool.leased = 0
+            return self._open_session(ask)
+
+    def _open_session(self, ask: Callable[[str], Secret | None] | None) -> Session:
+        self._change("connecting")
+        try:
+            conn, info = self._connect(ask)
+        except TuskError as error:
+            self.error = error
+            self._change("error", error)
+            raise
+        except BaseException:
+            self._change("disconnected")
+            raise
+        from tusk_jupyter.connections.session import Session
+
+        session = Session(conn, name=self.name)
+        session.statement_timeout_ms = info.statement_timeout_ms
+        self._session, self.server, self.error = session, info, None
+        self.pool.leased = 1
+        self._change("connected")
+        return session
+
+    def _connect(self, ask: Callable[[str], Secret | None] | None) -> tuple[psycopg.Connection[Any], ServerInfo]:
+        from tusk_jupyter.connections import opening
+
+        password = self._known_password()
+        if password is None and self.target.ask and ask is not None:
+            password = self._prompt(ask)
+        outcome = self._attempt(password)
+        if isinstance(outcome, opening.Refused) and outcome.asks and ask is not None:
+            password = self._prompt(ask)
+            outcome = self._attempt(password)
+        if isinstance(outcome, opening.Refused):
+            if isinstance(outcome.error, AuthenticationFailed):
+                self._credentials.forget(self._key())
+            raise outcome.error
+        if password is not None:
+            self._credentials.remember(self._key(), password)
+        return outcome
+
+    def _prompt(self, ask: Callable[[str], Secret | None]) -> Secret:
+        password = ask(f"Password for {self.target.conninfo.redacted()}: ")
+        if password is None:
+            raise AuthenticationFailed(
+                f"{self.name!r} needs a password, and nobody can be asked here",
+                advice="Give it with --password-env or --password-command, or in ~/.pgpass.",
+            )
+        return password
+
+    def _attempt(self, password: Secret | None) -> Opened | Refused:
+        limit = self.target.limits.connect_timeout_s
+        try:
+            opened: Opened | Refused = interrupts.call(
+                "connect", lambda: self._open_with_info(password, limit), timeout=limit + GRACE_S, late=_dispose
+            )
+        except TimeoutError:
+            error = ConnectionTimeout(
+                f"cannot connect to {self.name}: nothing answered within {limit:g} s",
+                facts=(("tried", self.target.conninfo.redacted()),),
+                duration_s=limit,
+            )
+        else:
+            return opened
+        raise error
+
+    def _open_with_info(self, password: Secret | None, limit: float) -> Opened | Refused:
+        from tusk_jupyter.connections import failures, opening
+
+        outcome = opening.connect(
+            self.target.conninfo, password=password, timeout_s=limit, settings=self.target.settings, name=self.name
+        )
+        if isinstance(outcome, opening.Refused):
+            return outcome
+        try:
+            return outcome, opening.server_info(outcome)
+        except Exception as error:  # noqa: BLE001 - a server that breaks here is a failed connect, whatever it said
+            outcome.close()
+            failed = failures.connect_error(
+                error, target=self.target.conninfo.redacted(), name=self.name, conninfo=self.target.conninfo
+            )
+            return opening.Refused(failed)
+
+    def _open_one(self) -> Any:
+        """Open one more connection for the pool (on the pool's worker)."""
+        import psycopg
+
+        from tusk_jupyter.connections import opening
+
+        limit = self.target.limits.connect_timeout_s
+        outcome = opening.connect(
+            self.target.conninfo,
+            password=self._known_password(),
+            timeout_s=limit,
+            settings=self.target.settings,
+            name=self.name,
+        )
+        if isinstance(outcome, opening.Refused):
+            log.warning("the pool of %s: %s", self.name, outcome.error)
+            raise psycopg.OperationalError(outcome.error.message)
+        return outcome
+
+    def _known_password(self) -> Secret | None:
+        return self.target.conninfo.password or self._credentials.recall(self._key())
+
+    def _key(self) -> tuple[str, ...]:
+        return tuple(
+            self.target.conninfo.get(key) or "" for key in ("host", "hostaddr", "port", "dbname", "user", "service")
+        )
+
+    def close(self) -> None:
+        """Cancel what runs, close session and pool; closing twice is fine."""
+        with self._lock:
+            session, self._session = self._session, None
+            pool, self._pool = self._pool, None
+        if session is None and pool is None and self.status == "disconnected":
+            return
+        self._change("disconnecting")
+        if session is not None:
+            session.close()
+        if pool is not None:
+            pool.close()
+        self._change("disconnected")
+
+    def _change(self, status: str, error: TuskError | None = None) -> None:
+        self.status = status
+        log.info("connection %s: %s", self.name, status)
+        if status != "disconnecting":
+            info = error.info() if error is not None else None
+            self._events.emit(ConnectionEvent(status, self.id, self.name, info))  # type: ignore[arg-type]
+
+
+def _dispose(outcome: Any) -> None:
+    if isinstance(outcome, tuple):
+        outcome[0].close()

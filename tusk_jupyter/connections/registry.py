@@ -1,0 +1,161 @@
+"""The connections of this kernel by name, and which one is current.
+
+Only ``%tusk_connect`` and ``%tusk use`` change the current one. A name stands for one target: connecting again under a
+taken name is refused unless it is to the same place, because cells elsewhere in the notebook rely on that name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tusk_jupyter.connections.connection import Connection
+from tusk_jupyter.connections.conninfo import default_name
+from tusk_jupyter.errors import ConnectionNotFound, InvalidInput, NoActiveConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tusk_jupyter.connections.connection import Target
+    from tusk_jupyter.connections.credentials import Credentials
+    from tusk_jupyter.events import Events
+    from tusk_jupyter.secret import Secret
+
+
+class Connections:
+    """Connect, find, use, disconnect."""
+
+    def __init__(self, *, credentials: Credentials, events: Events) -> None:
+        self._credentials = credentials
+        self._events = events
+        self._lock = threading.RLock()
+        self._by_name: dict[str, Connection] = {}
+        self._current: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    @property
+    def current(self) -> Connection | None:
+        """The connection that cells without a name run on."""
+        with self._lock:
+            return self._by_name.get(self._current) if self._current is not None else None
+
+    def active(self) -> list[Connection]:
+        """Return the connections, in the order in which they were made."""
+        with self._lock:
+            return list(self._by_name.values())
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return [connection.name for connection in self.active()]
+
+    def connect(
+        self,
+        name: str | None,
+        target: Target,
+        *,
+        ask: Callable[[str], Secret | None] | None = None,
+    ) -> Connection:
+        """Open a connection, make it the current one and return it; one that is open to the same target goes on.
+
+        :param name: ``None`` takes ``database@host`` from what the server says.
+        :raises InvalidInput: when the name stands for another target.
+        :raises TuskError: when the server cannot be reached or refuses; nothing is kept then.
+        """
+        known = self._known(name, target)
+        if name is not None and known is not None and not _same(known.target, target):
+            raise _taken(name, known)
+        connection = known or Connection(
+            name or target.conninfo.redacted(), target, credentials=self._credentials, events=self._events
+        )
+        connection.session(ask)
+        if known is None and name is None:
+            self._name(connection)
+        with self._lock:
+            self._by_name[connection.name] = connection
+            self._current = connection.name
+        return connection
+
+    def test(
+        self, name: str | None, target: Target, *, ask: Callable[[str], Secret | None] | None = None
+    ) -> Connection:
+        """Open a connection, close it, keep nothing; what it found stays on the returned object."""
+        connection = Connection(
+            name or target.conninfo.redacted(), target, credentials=self._credentials, events=self._events
+        )
+        connection.session(ask)
+        connection.close()
+        return connection
+
+    def _known(self, name: str | None, target: Target) -> Connection | None:
+        with self._lock:
+            if name is not None:
+                return self._by_name.get(name)
+            return next((c for c in self._by_name.values() if _same(c.target, target)), None)
+
+    def _name(self, connection: Connection) -> None:
+        server = connection.server
+        found = default_name(dbname=server.dbname if server else None, host=server.host if server else None)
+        with self._lock:
+            taken = self._by_name.get(found)
+        if taken is not None:
+            connection.close()
+            raise _taken(found, taken)
+        connection.rename(found)
+
+    def get(self, name: str | None = None) -> Connection:
+        """Return the connection of that name, or the current one.
+
+        :raises ConnectionNotFound: with the near names.
+        :raises NoActiveConnection: when there is none at all.
+        """
+        with self._lock:
+            if name is None:
+                if (current := self.current) is None:
+                    raise NoActiveConnection("no connection yet")
+                return current
+            if name in self._by_name:
+                return self._by_name[name]
+            names = list(self._by_name)
+        near = difflib.get_close_matches(name, names, n=3)
+        known = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        there = f"Connected are: {', '.join(names)}." if names else "Nothing is connected yet."
+        raise ConnectionNotFound(f"there is no connection named {name!r}", name=name, advice=f"{known}{there}")
+
+    def use(self, name: str) -> Connection:
+        """Make a connection the current one."""
+        connection = self.get(name)
+        with self._lock:
+            self._current = connection.name
+        return connection
+
+    def disconnect(self, name: str | None = None) -> Connection:
+        """Close a connection and forget it; the last one made before it becomes current."""
+        connection = self.get(name)
+        with self._lock:
+            self._by_name.pop(connection.name, None)
+            if self._current == connection.name:
+                self._current = next(reversed(self._by_name), None)
+        connection.close()
+        return connection
+
+    def close(self) -> None:
+        """Close them all."""
+        with self._lock:
+            connections, self._by_name, self._current = list(self._by_name.values()), {}, None
+        for connection in connections:
+            connection.close()
+
+
+def _same(one: Target, other: Target) -> bool:
+    return replace(one, notes=(), ask=False) == replace(other, notes=(), ask=False)
+
+
+def _taken(name: str, known: Connection) -> InvalidInput:
+    return InvalidInput(
+        f"{name!r} is connected to {known.target.conninfo.redacted()} already",
+        advice=f"Choose another name with --name, or end that one first: %tusk disconnect {name}",
+    )

@@ -1,0 +1,403 @@
+"""The one server session that all cells of a connection run on.
+
+A worker thread owns the psycopg connection and takes jobs in order; everybody else waits. psycopg's generators drive
+the wire (:mod:`psycopg.generators`), its ``waiting.wait`` does the waiting, and each ``PGresult`` chunk goes to a
+callback: results never pile up in libpq (one whole result of a million rows costs 500 MB there, chunks nothing).
+
+Cancelling is what incumbents get wrong, so its rules, each measured in 1,500 races:
+
+* ``cancel_safe()`` only: ``Connection.cancel()`` holds the GIL while the server is silent and sends the key
+  unencrypted.
+* It is sent and awaited under the *statement lock*, which the end of a statement must take too. The call returns when
+  the server has closed the cancel socket, after its SIGINT, and a backend ignores SIGINT while it reads a command: so
+  a late cancel cannot reach the next statement (without the lock it did 1,499 times of 1,500).
+* A pooler may acknowledge first and forward later. After every sent cancel the backend therefore gets 100 ms in which
+  there is nothing to hit: ``select pg_sleep(0.1)`` where no transaction is open (it keeps the pooler's server
+  assigned), else 100 ms of silence, because a barrier statement could be the thing that fails the user's transaction.
+  It runs after the outcome was handed over, so nobody waits for it but the next statement.
+* A cancel that was not answered within its time-out may still be under way: that connection is never used again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import select
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg import generators, pq, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from psycopg.pq.abc import PGresult
+
+T = TypeVar("T")
+log = logging.getLogger("tusk_jupyter.session")
+
+CHUNK_ROWS = 2000
+CANCEL_TIMEOUT_S = 2.0
+BARRIER_S = 0.1
+_ROWS = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SINGLE_TUPLE)
+
+
+class SessionLostError(Exception):
+    """The connection broke; ``reason`` is the server's or libpq's last word. Becomes ``ConnectionLost`` further up."""
+
+    def __init__(self, reason: str, *, sent: bool, diagnostic: PGresult | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.diagnostic = diagnostic
+
+
+class CancelledBeforeSentError(Exception):
+    """The statement was cancelled before it reached the server."""
+
+
+class Token:
+    """One execution's claim on the session: what a cancel aims at, and what became of the aim."""
+
+    __slots__ = ("requested", "sent", "unconfirmed")
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.sent = 0
+        self.unconfirmed = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What goes down the wire: text and parameters in PostgreSQL's formats."""
+
+    text: bytes
+    values: Sequence[bytes | None] = ()
+    oids: Sequence[int] = ()
+    formats: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How the server ended a command: its tag, or the error result."""
+
+    command_tag: str | None
+    rowcount: int | None
+    error: PGresult | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction: ``open`` or ``failed``, since when, and how many statements it holds."""
+
+    state: str
+    since: datetime
+    statements: int
+
+
+class _Reading:
+    """What has been read of one command's results; a callback that fails is remembered, and the rest still read."""
+
+    __slots__ = ("_on_rows", "affected", "error", "failure", "tag")
+
+    def __init__(self, on_rows: Callable[[PGresult], None] | None) -> None:
+        self._on_rows = on_rows
+        self.tag: bytes | None = None
+        self.affected: int | None = None
+        self.error: PGresult | None = None
+        self.failure: BaseException | None = None
+
+    def take(self, chunk: PGresult) -> None:
+        if self._on_rows is None or self.failure is not None:
+            return
+        try:
+            self._on_rows(chunk)
+        except BaseException as error:  # noqa: BLE001 - what is not read to its end leaves the session stuck
+            self.failure = error
+
+
+class Session:
+    """Runs commands one at a time on a psycopg connection that it owns; ``close()`` ends both."""
+
+    def __init__(self, conn: psycopg.Connection[Any], *, name: str) -> None:
+        self._conn = conn
+        self._lock = threading.Lock()
+        self._running: Token | None = None
+        self._settle_until = 0.0
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._notice_sink: Callable[[psycopg.errors.Diagnostic], None] | None = None
+        self._began: datetime | None = None
+        self._statements = 0
+        self.name = name
+        self.lost: str | None = None
+        self.statement_timeout_ms = 0
+        self.backend_pid = conn.pgconn.backend_pid
+        self.types: dict[int, Any] = {}
+        conn.add_notice_handler(self._on_notice)
+        self._thread = threading.Thread(target=self._work, name=f"tusk-session-{name}", daemon=True)
+        self._thread.start()
+
+    # -- what it is now -------------------------------------------------------------------------------------------
+
+    @property
+    def transaction_status(self) -> str:
+        """IDLE, ACTIVE, INTRANS, INERROR or UNKNOWN, as libpq knows it without asking."""
+        return pq.TransactionStatus(self._conn.pgconn.transaction_status).name
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The open transaction, if there is one."""
+        status, since = self.transaction_status, self._began
+        if since is None or status not in {"INTRANS", "INERROR"}:
+            return None
+        return Transaction("open" if status == "INTRANS" else "failed", since, self._statements)
+
+    @property
+    def adapt(self) -> psycopg.Connection[Any]:
+        """The context in which values are adapted: encoding and registered types."""
+        return self._conn
+
+    @property
+    def encoding(self) -> str:
+        """The Python codec of the session's ``client_encoding``."""
+        return self._conn.info.encoding
+
+    def encode(self, text: str) -> bytes:
+        """Return ``text`` as the server expects it; raises ``UnicodeError`` for what its encoding lacks."""
+        return text.encode(self.encoding)
+
+    def parameter(self, name: str) -> str | None:
+        """Return a setting that the server reports by itself, such as ``TimeZone``."""
+        value = self._conn.pgconn.parameter_status(name.encode())
+        return value.decode() if value is not None else None
+
+    # -- jobs -----------------------------------------------------------------------------------------------------
+
+    def submit(self, job: Callable[[], T]) -> Future[T]:
+        """Run ``job()`` on the worker, after those that came before; return its future."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = job()
+            except BaseException as error:  # noqa: BLE001 - a future carries whatever happened
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._jobs.put(run)
+        return future
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give a cancel that a pooler still carries something harmless to hit (see the module's docstring)."""
+        if not self._settle_until or self.lost:
+            return
+        if self.transaction_status == "IDLE":
+            try:
+                self.run(None, Command(b"select pg_sleep(%.1f)" % BARRIER_S))
+            except SessionLostError:
+                return
+        else:
+            time.sleep(max(0.0, self._settle_until - time.monotonic()))
+        self._settle_until = 0.0
+
+    # -- the wire (worker thread only) ----------------------------------------------------------------------------
+
+    def run(
+        self,
+        token: Token | None,
+        command: Command,
+        *,
+        on_rows: Callable[[PGresult], None] | None = None,
+        on_notice: Callable[[psycopg.errors.Diagnostic], None] | None = None,
+    ) -> Reply:
+        """Send one command by the extended protocol, results as text, and read it to its end.
+
+        :raises SessionLostError: when the connection breaks.
+        :raises CancelledBeforeSentError: when ``token`` was cancelled before.
+        """
+        self._check_alive()
+        self._notice_sink = on_notice
+        reading = _Reading(on_rows)
+        try:
+            self._send(token, command)
+            reply = waiting.wait(self._read(reading), self._conn.pgconn.socket, interval=0.1)
+        except (psycopg.Error, OSError) as error:
+            reason = self._lose(str(error).strip() or type(error).__name__)
+            raise SessionLostError(reason, sent=True) from None
+        finally:
+            with self._lock:
+                self._running = None
+            if token is not None and token.sent:
+                self._settle_until = time.monotonic() + BARRIER_S
+            self._notice_sink = None
+        self._note_transaction(counts=token is not None and reply.error is None)
+        if self._conn.pgconn.status == pq.ConnStatus.BAD:
+            reason = reply.error.error_message.decode(errors="replace") if reply.error is not None else "closed"
+            raise SessionLostError(self._lose(reason), sent=True, diagnostic=reply.error)
+        if reading.failure is not None:
+            raise reading.failure
+        return reply
+
+    def scalar(self, text: str, *values: str) -> str | None:
+        """Return the first column of the first row as PostgreSQL's text, or ``None``; also ``None`` on an error."""
+        rows = self.rows(text, *values)
+        return rows[0][0] if rows else None
+
+    def rows(self, text: str, *values: str) -> list[list[str | None]]:
+        """Return a small result as PostgreSQL's text; an error yields no rows (used for our own look-ups only)."""
+        found: list[list[str | None]] = []
+
+        def take(chunk: PGresult) -> None:
+            for row in range(chunk.ntuples):
+                cells = (chunk.get_value(row, column) for column in range(chunk.nfields))
+                found.append([None if c is None else bytes(c).decode(errors="replace") for c in cells])
+
+        encoded = [value.encode() for value in values]
+        reply = self.run(None, Command(text.encode(), encoded, [0] * len(encoded), [0] * len(encoded)), on_rows=take)
+        return [] if reply.error is not None else found
+
+    def _check_alive(self) -> None:
+        """Notice a server that hung up while the session was idle, without a round trip."""
+        pgconn = self._conn.pgconn
+        if self.lost is None and pgconn.status == pq.ConnStatus.OK:
+            readable, _, _ = select.select([pgconn.socket], [], [], 0)
+            if not readable:
+                return
+            try:
+                pgconn.consume_input()
+                pgconn.consume_input()
+            except psycopg.OperationalError as error:
+                raise SessionLostError(self._lose(str(error).strip()), sent=False) from None
+            if pgconn.status == pq.ConnStatus.OK:
+                return
+        reason = self.lost or self._lose(pgconn.get_error_message())
+        raise SessionLostError(reason, sent=False)
+
+    def _send(self, token: Token | None, command: Command) -> None:
+        pgconn = self._conn.pgconn
+        with self._lock:
+            if token is not None and token.requested:
+                raise CancelledBeforeSentError
+            if command.values:
+                pgconn.send_query_params(command.text, command.values, command.oids, command.formats, 0)
+            else:
+                pgconn.send_query_params(command.text, None, result_format=0)
+            pgconn.set_chunked_rows_mode(CHUNK_ROWS)
+            self._running = token
+
+    def _read(self, reading: _Reading) -> Generator[Any, Any, Reply]:
+        yield from generators.send(self._conn.pgconn)
+        while (result := (yield from self._fetch(reading))) is not None:
+            # in chunked rows mode the tag stands on the last chunk that has rows, not on the empty result at the end
+            reading.tag = result.command_status or reading.tag
+            if result.command_tuples is not None:
+                reading.affected = result.command_tuples
+            if result.status in _ROWS:
+                reading.take(result)
+            elif result.status == pq.ExecStatus.FATAL_ERROR:
+                reading.error = result
+            elif result.status == pq.ExecStatus.COPY_IN:
+                self._conn.pgconn.put_copy_end(b"COPY FROM STDIN is not possible here")
+                yield from generators.send(self._conn.pgconn)
+            elif result.status == pq.ExecStatus.COPY_OUT:
+                yield from self._drain_copy()
+        if reading.error is not None:
+            return Reply(None, None, reading.error)
+        return Reply(reading.tag.decode() if reading.tag else None, reading.affected, None)
+
+    def _fetch(self, reading: _Reading) -> Generator[Any, Any, PGresult | None]:
+        try:
+            result: PGresult | None = yield from generators.fetch(self._conn.pgconn)
+        except psycopg.OperationalError:
+            if reading.error is None:  # else the server has said why before it hung up
+                raise
+            return None
+        return result
+
+    def _drain_copy(self) -> Generator[Any, Any, None]:
+        pgconn = self._conn.pgconn
+        while True:
+            size, _ = pgconn.get_copy_data(1)
+            if size < 0:
+                return
+            if size == 0:
+                yield waiting.Wait.R
+                pgconn.consume_input()
+
+    # -- what changes ---------------------------------------------------------------------------------------------
+
+    def _note_transaction(self, *, counts: bool) -> None:
+        if self._conn.pgconn.transaction_status not in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
+            self._began, self._statements = None, 0
+        elif self._began is None:
+            self._began = datetime.now(UTC)
+        elif counts:
+            self._statements += 1
+
+    def _on_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if self._notice_sink is not None:
+            self._notice_sink(diagnostic)
+
+    def _lose(self, reason: str) -> str:
+        if self.lost is None:
+            self.lost = reason or "the connection was closed"
+            log.warning("session %s (pid %s) lost: %s", self.name, self.backend_pid, self.lost)
+        return self.lost
+
+    # -- from other threads ---------------------------------------------------------------------------------------
+
+    def cancel(self, token: Token) -> bool:
+        """Ask the server to cancel what ``token`` runs; return whether the request was sent (or prevented the send)."""
+        with self._lock:
+            token.requested = True
+            if self._running is not token:
+                return False
+            token.sent += 1
+            try:
+                self._conn.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+            except psycopg.errors.CancellationTimeout:
+                token.unconfirmed = True
+            except psycopg.Error as error:
+                log.warning("a cancel request was not accepted: %s", error)
+                return False
+            return True
+
+    def abandon(self, reason: str) -> None:
+        """Give the session up: nothing more is sent, and a worker that waits for the server is freed."""
+        self._lose(reason)
+        try:
+            handle = socket.socket(fileno=self._conn.pgconn.socket)
+        except (OSError, psycopg.Error):
+            return
+        try:
+            handle.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            log.debug("the socket of %s was closed already", self.name)
+        finally:
+            handle.detach()
+
+    def close(self) -> None:
+        """End the session. What still runs is cancelled; closing twice is fine."""
+        running = self._running
+        if running is not None:
+            self.cancel(running)
+        self._jobs.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=CANCEL_TIMEOUT_S)
+        if self._thread.is_alive():
+            self.abandon("closed while the server did not answer")
+        else:
+            self.lost = self.lost or "closed"
+            self._conn.close()

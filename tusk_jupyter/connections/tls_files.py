@@ -1,0 +1,123 @@
+"""Look at certificate files before libpq does.
+
+libpq leaves out a client certificate that is missing (the server then asks for one as if none had been named), takes
+``sslrootcert`` for optional below ``verify-ca``, and asks for the passphrase of an encrypted key on the kernel's
+terminal, where nobody sits and no time limit holds. None of that is left to it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tusk_jupyter.errors import SslError
+
+if TYPE_CHECKING:
+    from tusk_jupyter.connections.conninfo import Conninfo
+
+_ENVIRONMENT = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "sslcertmode": "PGSSLCERTMODE",
+}
+_MUST_ENCRYPT = ("require", "verify-ca", "verify-full")
+_HEADER_BYTES = 4096
+
+
+def check_files(conninfo: Conninfo) -> SslError | None:
+    """Return what is wrong with a file that these parameters (or ``PGSSL*``, or libpq's defaults) name, if anything."""
+    if _value(conninfo, "sslmode") == "disable" or (conninfo.host or "").startswith("/"):
+        return None
+    named = ["sslrootcert", "sslcrl"]
+    if certified := _value(conninfo, "sslcertmode") != "disable":
+        named += ["sslcert", "sslkey"]
+    for keyword in named:
+        if (value := _value(conninfo, keyword)) and (problem := _unreadable(keyword, value)):
+            return problem
+    key = _key(conninfo)
+    if not certified or key is None:
+        return None
+    return _unreadable("sslkey", str(key)) or _open_to_others(key) or _locked(key, conninfo)
+
+
+def wants_passphrase(conninfo: Conninfo) -> bool:
+    """Return whether the client key is encrypted and no passphrase is known."""
+    key = _key(conninfo)
+    return key is not None and _unreadable("sslkey", str(key)) is None and _locked(key, conninfo) is not None
+
+
+def _value(conninfo: Conninfo, keyword: str) -> str | None:
+    given = conninfo.get(keyword)
+    return os.environ.get(_ENVIRONMENT[keyword]) if given is None else given
+
+
+def _key(conninfo: Conninfo) -> Path | None:
+    """Return the key that libpq would open; it looks for one only where there is a certificate."""
+    # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
+    certificate, key = _value(conninfo, "sslcert"), _value(conninfo, "sslkey")
+    if not (certificate or key) and _value(conninfo, "sslmode") not in _MUST_ENCRYPT:
+        # what lies in the default place is no reason to refuse a server that may not even have TLS
+        return None
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("APPDATA", ""), "postgresql")
+    else:
+        folder = Path("~/.postgresql").expanduser()
+    found = Path(key or folder / "postgresql.key")
+    there = os.access(certificate or folder / "postgresql.crt", os.F_OK) and os.access(found, os.F_OK)
+    return found if there else None
+
+
+def _unreadable(keyword: str, value: str) -> SslError | None:
+    if value == "system" and keyword == "sslrootcert":
+        return None
+    # «engine:key» names a key in hardware
+    if keyword == "sslkey" and ":" in value and sys.platform != "win32":
+        return None
+    try:
+        with Path(value).open("rb"):
+            return None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    home = " libpq does not expand '~': write the whole path." if value.startswith("~") else ""
+    return SslError(
+        f"the file of {keyword} cannot be read: {value!r}: {why}",
+        advice=f"Check the path and that this user may read it (--{keyword}).{home} libpq would go on without it.",
+        facts=(("file", value),),
+    )
+
+
+def _open_to_others(key: Path) -> SslError | None:
+    """Apply libpq's rule: 0600 for a key of one's own, 0640 for one of root's."""
+    if sys.platform == "win32":
+        return None
+    found = key.stat()
+    forbidden = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO if found.st_uid == 0 else stat.S_IRWXG | stat.S_IRWXO
+    if not found.st_mode & forbidden:
+        return None
+    return SslError(
+        f"others may read the private key {str(key)!r}, so libpq does not use it",
+        advice=f"chmod 600 {key}",
+        facts=(("file", f"{key}, mode {stat.S_IMODE(found.st_mode):04o}"),),
+    )
+
+
+def _locked(key: Path, conninfo: Conninfo) -> SslError | None:
+    # '' is no passphrase to libpq, it would ask; a blank is one
+    if conninfo.sslpassword:
+        return None
+    with key.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    # PKCS#8 says so in its first line, the traditional form in «Proc-Type: 4,ENCRYPTED»
+    if b"ENCRYPTED" not in header:
+        return None
+    return SslError(
+        f"the private key {str(key)!r} is encrypted, and no passphrase was given",
+        advice="Give it as sslpassword in the connection parameters, or use a key without one.",
+        facts=(("file", str(key)),),
+    )
