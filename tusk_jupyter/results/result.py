@@ -1,0 +1,102 @@
+"""What one statement gave: the record behind ``tusk.last_result()`` and ``tusk.result(df)``.
+
+It exists for every statement, also where the magic returns ``None``. It holds the object that was returned and no
+second copy of its rows: those are made when asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.results.names import row_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tusk_jupyter.errors import Diagnostic
+    from tusk_jupyter.results.types import Column
+
+_QUERY_TYPES = frozenset({"select", "insert", "update", "delete", "create", "alter", "drop"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The outcome of a statement.
+
+    :param columns: name, type and OID of each column, empty for a statement without rows.
+    :param rowcount: rows that are kept, which ``--limit`` may have made fewer than there are.
+    :param frame: the object returned to the cell, None for a statement without rows.
+    """
+
+    query_id: str
+    connection: str
+    columns: tuple[Column, ...] = ()
+    rowcount: int = 0
+    elapsed_ms: float = 0.0
+    command_tag: str = ""
+    notices: tuple[Diagnostic, ...] = ()
+    notes: tuple[str, ...] = ()
+    truncated: bool = False
+    frame: Any = field(default=None, repr=False)
+
+    @property
+    def query_type(self) -> str:
+        """``select``, ``insert``, ``update``, ``delete``, ``create``, ``alter``, ``drop`` or ``other``."""
+        word = self.command_tag.partition(" ")[0].lower()
+        return word if word in _QUERY_TYPES else "other"
+
+    @property
+    def rows_affected(self) -> int | None:
+        """The number in the command tag, None where it has none."""
+        last = self.command_tag.rpartition(" ")[2]
+        return int(last) if last.isascii() and last.isdecimal() else None
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows as named tuples, NULL as None, made from :attr:`frame` when asked for."""
+        if isinstance(self.frame, list):
+            return list(self.frame)
+        if self.frame is None:
+            return []
+        row = row_type("Row", [column.name for column in self.columns])
+        return [row._make(values) for values in _tuples(self.frame, self.rowcount)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the rows, as dicts, lists and scalars that ``json.dumps`` takes."""
+        return {
+            "query_id": self.query_id,
+            "connection": self.connection,
+            "columns": [{"name": c.name, "type": c.type, "oid": c.oid} for c in self.columns],
+            "rowcount": self.rowcount,
+            "rows_affected": self.rows_affected,
+            "elapsed_ms": self.elapsed_ms,
+            "query_type": self.query_type,
+            "command_tag": self.command_tag,
+            "notices": [asdict(notice) for notice in self.notices],
+            "notes": list(self.notes),
+            "truncated": self.truncated,
+        }
+
+    def __repr__(self) -> str:
+        shape = f"{self.rowcount} rows × {len(self.columns)} columns" if self.columns else "no rows"
+        return (
+            f"<Result {self.command_tag or self.query_type} on {self.connection!r}: {shape}, {self.elapsed_ms:.0f} ms>"
+        )
+
+
+def _tuples(frame: Any, rowcount: int) -> Iterable[tuple[Any, ...]]:
+    kind = type(frame).__module__.partition(".")[0]
+    if kind == "polars":
+        return frame.rows() if frame.width else [()] * rowcount
+    if not frame.shape[1]:
+        return [()] * rowcount
+    if kind == "pyarrow":
+        return zip(*(column.to_pylist() for column in frame.itercolumns()), strict=True)
+    return zip(*(_python_values(frame.iloc[:, i]) for i in range(frame.shape[1])), strict=True)
+
+
+def _python_values(series: Any) -> list[Any]:
+    if series.dtype.kind == "f" or series.dtype == object:
+        return series.tolist()  # type: ignore[no-any-return] # NaN of a float is a value, an object is already one
+    return [None if missing else value for value, missing in zip(series.tolist(), series.isna(), strict=True)]
