@@ -1,0 +1,90 @@
+"""A session that is gone: what went with it, and whether its last statement took effect.
+
+Nothing is run again on the user's behalf. Outside a transaction a statement that may have written has an unknown
+outcome; so has an explicit COMMIT, but that one can be looked up afterwards by its transaction id, on another
+connection (https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT: ``pg_xact_status``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tusk_jupyter import translate
+from tusk_jupyter.errors import ConnectionLost, QueryCancelled, TuskError
+from tusk_jupyter.queries import classify
+
+if TYPE_CHECKING:
+    from tusk_jupyter.connections.session import Session, SessionLostError, Transaction
+    from tusk_jupyter.queries.split import Statement
+
+STATE = "temp tables, settings, prepared statements and session locks"
+
+
+class CommitLostError(ConnectionLost):
+    """A COMMIT whose answer never came; ``xid`` finds out what became of it."""
+
+    xid: str | None = None
+
+
+def lost(
+    session: Session, loss: SessionLostError, *, statement: Statement, before: Transaction | None, xid: str | None
+) -> TuskError:
+    """Return the error for a session that broke before or while ``statement`` ran."""
+    diag = translate.diagnostic(loss.diagnostic) if loss.diagnostic is not None else None
+    reason = diag.message_primary if diag is not None and diag.message_primary else loss.reason.strip()
+    commit = classify.transaction_control(statement) == "COMMIT" and before is not None and loss.sent
+    error = (CommitLostError if commit else ConnectionLost)(
+        f"the session of {session.name!r} was lost: {reason.splitlines()[0] if reason else 'closed'}",
+        detail="\n".join(reason.splitlines()[1:]) or None,
+        sqlstate=diag.sqlstate if diag else None,
+        diag=diag,
+        name=session.name,
+    )
+    if isinstance(error, CommitLostError):
+        error.xid = xid
+        error.transaction = "The outcome of the COMMIT is unknown."
+        return error
+    error.transaction = _what_went(before, sent=loss.sent, wrote=not classify.reads_only_shape(statement))
+    return error
+
+
+def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
+    if before is not None:
+        went = f"Lost with it: the open transaction ({_count(before)}), which the server rolls back, and {STATE}."
+    else:
+        went = f"Lost with it: {STATE}."
+    if not sent:
+        return f"{went} The statement was not sent."
+    if before is None and wrote:
+        return f"{went} Outcome unknown: the statement may have taken effect. Check before you run it again."
+    return went
+
+
+def given_up(session: Session, before: Transaction | None, *, after_s: float) -> QueryCancelled:
+    """Return the error for a session that the user, or the 5 s limit, gave up."""
+    error = QueryCancelled(
+        f"given up after {after_s:.1f} s: the server did not answer the cancel request",
+        name=session.name,
+        advice=(
+            f"The statement may still be running as pid {session.backend_pid}; "
+            f"select pg_terminate_backend({session.backend_pid}) from another session ends it."
+        ),
+    )
+    error.transaction = _what_went(before, sent=True, wrote=True) + " The next cell gets a new session."
+    return error
+
+
+def transaction_sentence(transaction: Transaction | None) -> str | None:
+    """Return what a panel says of the transaction after an error."""
+    if transaction is None:
+        return None
+    if transaction.state == "failed":
+        return (
+            f"The transaction ({_count(transaction)}) is now failed: ROLLBACK, or ROLLBACK TO a savepoint. "
+            "Nothing was undone yet."
+        )
+    return f"The transaction ({_count(transaction)}) is still open."
+
+
+def _count(transaction: Transaction) -> str:
+    return f"{transaction.statements} statement{'' if transaction.statements == 1 else 's'}"

@@ -1,0 +1,44 @@
+"""What a statement had to say on the way: NOTICE and its kind, kept within bounds.
+
+A loop in PL/pgSQL can raise 10,000 notices of 10 kB: the first and the last 100 are kept, the rest are counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from tusk_jupyter import translate
+from tusk_jupyter.errors import Diagnostic
+
+KEEP = 100
+
+
+class NoticeLog:
+    """Filled by the worker, read by the main thread while it waits."""
+
+    def __init__(self) -> None:
+        self._first: list[Diagnostic] = []
+        self._last: deque[Diagnostic] = deque(maxlen=KEEP)
+        self.count = 0
+
+    def add(self, diag: Any) -> None:
+        """Take psycopg's notice (called on the worker, in the order of arrival)."""
+        record = translate.notice(diag)
+        if self.count < KEEP:
+            self._first.append(record)
+        else:
+            self._last.append(record)
+        self.count += 1
+
+    @property
+    def left_out(self) -> int:
+        """How many were only counted."""
+        return max(0, self.count - 2 * KEEP)
+
+    def records(self) -> tuple[Diagnostic, ...]:
+        """Return what was kept, in order; where some were left out, a record in the middle says how many."""
+        middle: tuple[Diagnostic, ...] = ()
+        if self.left_out:
+            middle = (Diagnostic(severity="NOTE", message_primary=f"{self.left_out:,} notices are not shown"),)
+        return (*self._first, *middle, *self._last)

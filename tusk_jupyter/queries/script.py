@@ -1,0 +1,169 @@
+"""A script on a session: its statements, one after the other, each sent and answered before the next is read.
+
+The next statement is looked for only when the last one has ended, because a ``SET standard_conforming_strings``
+changes how the rest is to be read; the server reports that setting, so nobody has to guess it. One failure stops the
+script (``stop``), or is passed over (``continue``, ``savepoint``) and still fails the cell at its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
+from tusk_jupyter.queries import binding, classify, read_only, split
+from tusk_jupyter.queries.execution import Execution, Options, Outcome, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.queries.split import Statement
+
+ON_ERROR = ("stop", "continue", "savepoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where parameters come from: ``lookup`` one (``KeyError`` when there is none), ``known`` for near names."""
+
+    lookup: Callable[[str], object]
+    known: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement that has ended; ``more`` when another one follows it."""
+
+    statement: Statement
+    execution: Execution | None
+    outcome: Outcome
+    more: bool
+
+
+@dataclass(slots=True)
+class Script:
+    """One run of a script: iterate over :meth:`steps`; it raises as the cell must."""
+
+    session: Session
+    source: Source
+    names: Names
+    options: Options
+    on_error: str = "stop"
+    deadline: float | None = None
+    on_start: Callable[[Execution], None] | None = None
+    on_tick: Callable[[Execution], None] | None = None
+    on_end: Callable[[Statement, Execution | None, Outcome], None] | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Run the statements; yield each with its outcome, failed ones too.
+
+        :raises TuskError: the failure that stops the script, or at its end the last one that was passed over.
+        :raises QueryInterrupted: after a kernel interrupt.
+        """
+        script = self.source.script
+        self._refuse_nul(script)
+        statement, position = self._next(0)
+        if statement is None:
+            raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
+        done, failures = 0, []
+        while statement is not None:
+            execution, outcome = self._run(statement)
+            following, position = self._next(position)
+            if self.on_end is not None:
+                self.on_end(statement, execution, outcome)
+            if outcome.error is None:
+                done += 1
+            else:
+                failures.append(outcome.error)
+                self._count(outcome.error, done=done, failed=len(failures), position=statement.end)
+                if following is None or self._stops(execution, outcome):
+                    self._raise(execution, outcome.error)
+            yield Step(statement, execution, outcome, more=following is not None)
+            statement = following
+        if failures:
+            raise failures[-1]
+
+    def _next(self, position: int) -> tuple[Statement | None, int]:
+        conforming = self.session.parameter("standard_conforming_strings") != "off"
+        return split.next_statement(self.source.script, position, standard_conforming_strings=conforming)
+
+    def _run(self, statement: Statement) -> tuple[Execution | None, Outcome]:
+        try:
+            bound = self._bind(statement)
+        except TuskError as error:
+            return None, Outcome(None, error, self.session.transaction, "failed")
+        options = replace(self.options, savepoint=self.on_error == "savepoint")
+        execution = Execution(self.session, statement=statement, bound=bound, source=self.source, options=options)
+        if self.on_start is not None:
+            self.on_start(execution)
+        execution.submit()
+        tick = self.on_tick
+        outcome = execution.wait((lambda: tick(execution)) if tick is not None else None, deadline=self.deadline)
+        return execution, outcome
+
+    def _bind(self, statement: Statement) -> binding.Bound:
+        refuse(statement, is_read_only=self.options.read_only)
+        conforming = self.session.parameter("standard_conforming_strings") != "off"
+        try:
+            return binding.bind(
+                statement,
+                lookup=self.names.lookup,
+                known=self.names.known,
+                standard_conforming_strings=conforming,
+            )
+        except BindingError as error:
+            if error.position is not None:
+                error.place = self.source.place(statement.start + error.position - 1)
+                error.position = error.place.offset + 1
+            raise
+
+    def _stops(self, execution: Execution | None, outcome: Outcome) -> bool:
+        if self.on_error == "stop" or self.session.lost is not None:
+            return True
+        if (
+            isinstance(outcome.error, QueryCancelled | QueryTimeout)
+            and execution is not None
+            and execution.is_cancelled
+        ):
+            return True
+        return self.session.transaction_status == "INERROR"
+
+    def _count(self, error: TuskError, *, done: int, failed: int, position: int) -> None:
+        conforming = self.session.parameter("standard_conforming_strings") != "off"
+        rest = split.split(self.source.script[position:], standard_conforming_strings=conforming)
+        if done + len(rest) + failed > 1:
+            counts = f"{done} done, {failed} failed, {len(rest)} {'left' if self.on_error != 'stop' else 'not run'}"
+            error.facts = (*error.facts, ("statements", counts))
+
+    def _raise(self, execution: Execution | None, error: TuskError) -> None:
+        if execution is not None and execution.interrupted:
+            raise QueryInterrupted(error)
+        raise error
+
+    def _refuse_nul(self, script: str) -> None:
+        if (at := script.find("\0")) >= 0:
+            place = self.source.place(at)
+            raise InvalidInput(
+                f"the text holds a NUL character, at position {place.offset + 1}",
+                advice="Nothing was run: PostgreSQL would read the statement only up to there. Remove it.",
+                position=place.offset + 1,
+            )
+
+
+def refuse(statement: Statement, *, is_read_only: bool) -> None:
+    """Refuse, before anything is sent, what would harm the session or the promise of read-only."""
+    copying = classify.copies_stdin_or_stdout(statement)
+    if copying is not None:
+        way = "FROM STDIN" if copying == "in" else "TO STDOUT"
+        other = (
+            "INSERT … VALUES, or COPY … FROM a file that the server can read"
+            if copying == "in"
+            else "SELECT: its rows come back as a DataFrame, whose to_csv writes a file"
+        )
+        raise InvalidInput(f"COPY {way} has no stream to work with in a cell", advice=f"Nothing was run. Use {other}.")
+    if is_read_only and (reason := read_only.refusal(statement)) is not None:
+        raise InvalidInput(
+            f"this connection is read-only: {reason}",
+            advice="Nothing was run. Each statement runs in a read-only transaction of its own here.",
+        )

@@ -1,0 +1,76 @@
+"""What Tusk keeps on disk: the data directory with log, ``tusk.db`` and markers of open transactions, opened as one.
+
+What cannot be opened is a problem that is told, not a reason to stop: everything that needs no file works without.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tusk_jupyter import log, paths
+from tusk_jupyter.errors import TuskError
+from tusk_jupyter.storage.departed import OpenTransactions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tusk_jupyter.storage.database import Database
+
+logger = logging.getLogger("tusk_jupyter.storage")
+
+
+class Files:
+    """The files of one kernel; ``open()`` again moves to another directory."""
+
+    def __init__(self) -> None:
+        self.directory: Path | None = None
+        self.database: Database | None = None
+        self.problems: list[TuskError] = []
+        self._transactions: OpenTransactions | None = None
+
+    def open(self, directory: Path) -> list[TuskError]:
+        """(Re)open log, storage and markers in ``directory``; return what failed."""
+        self.close()
+        self.directory, self.problems = directory, []
+        try:
+            paths.ensure_dir(directory)
+        except TuskError as error:
+            self.problems.append(error)
+            log.start(None)
+            logger.warning("%s", error)
+            return self.problems
+        if problem := log.start(directory / "logs"):
+            self.problems.append(problem)
+        try:
+            from tusk_jupyter.storage.database import Database
+
+            self.database = Database(directory / "tusk.db")
+        except TuskError as error:
+            self.problems.append(error)
+        self._transactions = OpenTransactions(directory / "transactions")
+        return self.problems
+
+    def mark(self, connection_id: str, connection: str, *, since: str | None, statements: int) -> None:
+        """Keep the marker of a connection's open transaction in step with it."""
+        if self._transactions is not None:
+            self._transactions.note(connection_id, connection, since=since, statements=statements)
+
+    def departed(self) -> list[str]:
+        """Return one line for each transaction that a kernel took with it when it died; each is told once."""
+        left = self._transactions.departed() if self._transactions is not None else []
+        return [
+            f"an earlier kernel ended with an open transaction on {t.connection} ({t.statements} statements, "
+            f"since {t.since}): the server has rolled it back"
+            for t in left
+        ]
+
+    def close(self) -> None:
+        """Write what is queued and close everything; closing twice is fine."""
+        if self._transactions is not None:
+            self._transactions.clear()
+            self._transactions = None
+        if self.database is not None:
+            self.database.close()
+            self.database = None
+        log.stop()
