@@ -1,0 +1,99 @@
+"""The functions that Python code calls: ``import tusk_jupyter as tusk``.
+
+They share the kernel's one state with the magics and work without them, in a script too. Nothing is displayed: values
+come back, errors are raised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.errors import InvalidInput
+from tusk_jupyter.state import Tusk
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.results.result import Result
+
+
+def connect(where: str = "", *, name: str | None = None, **options: Any) -> Connection:
+    """Connect and make it the current connection; the same arguments as ``%tusk_connect``.
+
+    :param where: a URL, ``key=value`` text, or with ``embedded=True`` a cluster's name.
+    :param options: the magic's options with underscores: ``read_only=True``, ``sslmode="require"``,
+        ``statement_timeout="30s"``, ``pool_size=5``, ``password_env="VAR"``, …
+    :raises InvalidInput: for an unknown option; :raises TuskError: when the server cannot be reached or refuses.
+    """
+    from tusk_jupyter.magics import connect as connecting
+
+    tusk = state()
+    if not options and name is None and where in tusk.connections.names():
+        return tusk.connections.use(where)
+    line = _line(where, name, options)
+    del where
+    request = connecting.parse_connect(line)
+    del line
+    if not request.embedded and not request.where:
+        raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
+    chosen, target = connecting.target_of(request, tusk=tusk, local_ns={})
+    del request
+    return tusk.connections.connect(chosen, target, ask=connecting.ask)
+
+
+def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
+    parts = [where]
+    if name is not None:
+        parts.append(f"--name={_quoted(name)}")
+    for option, value in options.items():
+        spelling = "--" + option.replace("_", "-")
+        if value is True:
+            parts.append(spelling)
+        elif value is not False and value is not None:
+            parts.append(f"{spelling}={_quoted(str(value))}")
+    return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
+
+
+def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:
+    """Run SQL and return its last result that has rows, as a DataFrame (or what ``Tusk.format`` says), else ``None``.
+
+    :param text: one or several statements; ``:name`` is bound.
+    :param connection: the name of a connection; the current one by default.
+    :param parameters: the values of ``:name``; nothing else is looked at.
+    :raises TuskError: the first failure; :raises QueryInterrupted: after a kernel interrupt.
+    """
+    from tusk_jupyter.magics.connect import ask
+    from tusk_jupyter.queries.script import Names
+
+    tusk = state()
+    names = Names(parameters.__getitem__, parameters.keys)
+    value = None
+    for step in tusk.execute(text, names=names, connection=tusk.connection(connection, ask), ask=ask):
+        if step.outcome.result is not None and step.outcome.result.frame is not None:
+            value = step.outcome.result.frame
+    return value
+
+
+def transaction(connection: str | None = None) -> AbstractContextManager[Connection]:
+    """``with tusk.transaction("shop"): …``: COMMIT at its end, ROLLBACK on an error."""
+    return state().transaction(connection)
+
+
+def last_result() -> Result | None:
+    """Return the result of the last statement that succeeded, with or without rows."""
+    return state().results.last
+
+
+def result(frame: Any) -> Result:
+    """Return the result that a cell's DataFrame came from; :raises InvalidInput: when it did not."""
+    return state().results.of(frame)
+
+
+def state() -> Tusk:
+    """Return the kernel's one state object."""
+    return Tusk.instance()

@@ -1,0 +1,171 @@
+"""The line of ``%sql`` and ``%%sql`` → what is to be run: ``[CONNECTION] [OPTIONS] [NAME <<]``, then SQL.
+
+Pure, and strict: what is not understood runs nothing. A word is SQL only when a statement can begin with it, so a
+misspelt connection or option is an error with near names and never half of a statement. ``NAME <<`` assigns only last
+on the line or at the very start of the SQL; anywhere else ``<<`` is PostgreSQL's operator, which inet, ranges and bit
+strings need.
+"""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.connections.conninfo import is_url, parse_duration
+from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
+from tusk_jupyter.magics.options import Option, Options, identifier, next_word, one_of, unquoted, whole_number
+from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS, starts_like_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_ASSIGN = re.compile(r"\s*([^\W\d]\w*)\s*(=\s*)?<<(?=\s|$)")
+
+_NOT_HERE = {
+    "-s": "Named sections are saved connections here: %tusk_connect NAME.",
+    "--section": "Named sections are saved connections here: %tusk_connect NAME.",
+    "-a": "Give libpq's parameters on the line: %tusk_connect host=… dbname=… user=….",
+    "--connection_arguments": "Give libpq's parameters on the line: %tusk_connect host=… dbname=… user=….",
+    "-c": "Connections are made by %tusk_connect URL, not by a function.",
+    "--creator": "Connections are made by %tusk_connect URL, not by a function.",
+    "-n": "In JupySQL -n is --no-index; here rows carry no index to the server.",
+    "-A": "Name a connection where it is made: %tusk_connect URL --name NAME.",
+    "--alias": "Name a connection where it is made: %tusk_connect URL --name NAME.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellRequest:
+    """What a cell asks for; ``script`` begins at ``offset`` of the line (``None``: it is the body alone)."""
+
+    script: str = ""
+    prefix: str = ""
+    connection: str | None = None
+    out: str | None = None
+    display: bool = True
+    params: str | None = None
+    limit: int | None = None
+    timeout_s: float | None = None
+    format: str | None = None
+    exact: bool = False
+    on_error: str = "stop"
+    quiet: bool = False
+    history: bool = True
+    file: str | None = None
+    url: str | None = None
+    close: str | None = None
+    connections: bool = False
+
+
+def _options(*more: Option, magic: str) -> Options:
+    return Options(
+        Option(("-o", "--out"), "out", identifier),
+        Option(("--params",), "params", identifier),
+        Option(("--limit",), "limit", whole_number),
+        Option(("--timeout",), "timeout_s", parse_duration),
+        Option(("--format",), "format", one_of("pandas", "arrow", "polars", "rows")),
+        Option(("--exact",), "exact"),
+        Option(("--on-error",), "on_error", one_of("stop", "continue", "savepoint")),
+        Option(("--quiet",), "quiet"),
+        Option(("--no-history",), "history", value=False),
+        Option(("-l", "--connections"), "connections"),
+        Option(("-x", "--close"), "close", str),
+        *more,
+        magic=magic,
+        hints=_NOT_HERE,
+    )
+
+
+CELL_OPTIONS = _options(magic="%%sql")
+LINE_OPTIONS = _options(Option(("-f", "--file"), "file", str), magic="%sql")
+
+
+def parse_cell(line: str, body: str | None, *, connections: Collection[str], magic: str = "sql") -> CellRequest:
+    """Return the request of ``%%sql LINE`` with ``body``, or of ``%sql LINE`` (``body`` is ``None``).
+
+    :raises InvalidInput: for what is not understood; nothing is to be run then.
+    :raises ConnectionNotFound: for a word that is neither a connection nor the beginning of a statement.
+    """
+    options = LINE_OPTIONS if body is None else CELL_OPTIONS
+    given, offset = _options_of(line, options, connections, cell=body is not None)
+    sql = line[offset:]
+    if body is None:
+        script, prefix = sql.rstrip(), ""
+    elif sql.strip():
+        script, prefix = f"{sql}\n{body}", f"%%{magic} {line[:offset]}"
+    else:
+        script, prefix = body, f"%%{magic} {line}\n"
+    request = CellRequest(**given, script=script, prefix=prefix)
+    return _with_assignment(request)
+
+
+def _options_of(line: str, options: Options, connections: Collection[str], *, cell: bool) -> tuple[dict[str, Any], int]:
+    given: dict[str, Any] = {}
+    position = 0
+    while True:
+        while position < len(line) and line[position].isspace():
+            position += 1
+        rest = line[position:]
+        if not rest or _ASSIGN.match(rest):
+            return given, position
+        if rest == "--" or (rest.startswith("--") and rest[2].isspace()):
+            # in a cell it is the beginning of a comment, on a line the end of the options
+            return given, position if cell else position + 2
+        if rest.startswith("-") and len(rest) > 1 and not rest[1].isspace():
+            option, value, position = options.take(line, position)
+            if option.field in given:
+                raise InvalidInput(f"{option.names[-1]} is given twice")
+            given[option.field] = value
+            continue
+        word, end = next_word(line, position)
+        if is_url(word) or "://" in word.partition(" ")[0]:
+            given["url"] = line[position:].strip()
+            return given, len(line)
+        if starts_like_statement(rest):
+            return given, position
+        given["connection"] = _connection(unquoted(word), given, connections)
+        position = end
+
+
+def _connection(word: str, given: dict[str, Any], connections: Collection[str]) -> str:
+    if "connection" in given:
+        raise InvalidInput(
+            f"{word!r} is neither an option nor the beginning of a statement", advice=_near(word, connections)
+        )
+    if word not in connections:
+        raise ConnectionNotFound(
+            f"there is no connection named {word!r}, and no statement begins with it",
+            name=word,
+            advice=f"Nothing was run. {_near(word, connections)}",
+        )
+    return word
+
+
+def _near(word: str, connections: Collection[str]) -> str:
+    names = [*connections, *STATEMENT_KEYWORDS]
+    folded = {name.upper(): name for name in names}
+    near = [folded[n] for n in difflib.get_close_matches(word.upper(), folded, n=3, cutoff=0.7)]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Connected are: {', '.join(connections)}." if connections else "Nothing is connected yet: %tusk_connect."
+
+
+def _with_assignment(request: CellRequest) -> CellRequest:
+    match = _ASSIGN.match(request.script)
+    if match is None or keyword.iskeyword(match[1]):
+        if request.out is not None:
+            return replace(request, display=False)
+        return request
+    if request.out is not None:
+        raise InvalidInput(f"both --out {request.out} and {match[1]} << are given; use one")
+    cut = match.end()
+    return replace(
+        request,
+        out=match[1],
+        display=match[2] is not None,
+        script=request.script[cut:],
+        prefix=request.prefix + request.script[:cut],
+    )

@@ -1,0 +1,236 @@
+"""``%sql`` and ``%%sql``: one cell's way from the line to the value.
+
+Down once: line → request → connection → statements. Up once: frames, status lines, the value, or an error. The value
+is the last result that had rows. In a cell it is returned, and IPython shows it as ``Out[n]``; when statements follow
+it, it is shown where it came, and ``Out[n]`` and ``_`` are set without showing it twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter import translate
+from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
+from tusk_jupyter.magics.arguments import CellRequest, parse_cell
+from tusk_jupyter.state import CellOptions, Tusk
+from tusk_jupyter.widgets.error_panel import ErrorPanel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.magics.output import CellOutput
+    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.secret import Secret
+
+
+def run(
+    tusk: Tusk,
+    shell: Any,
+    output: CellOutput,
+    *,
+    line: str,
+    body: str | None,
+    local_ns: Mapping[str, Any],
+    connect: Callable[[str], None],
+    ask: Callable[[str], Secret | None],
+    magic: str = "sql",
+) -> Any:
+    """Run a cell or a line; return its value.
+
+    :param connect: makes a connection from a line that holds a URL, as JupySQL spells it.
+    :param ask: prompts for a password.
+    """
+    request = parse_cell(line, body, connections=tusk.connections.names(), magic=magic)
+    if request.close is not None:
+        tusk.connections.disconnect(request.close)
+        return None
+    if request.connections:
+        from tusk_jupyter.magics.tables import connections_table
+
+        return connections_table(tusk)
+    if request.url is not None:
+        connect(request.url)
+        if body is None or not body.strip():
+            return None
+        request = parse_cell("", body, connections=(), magic=magic)
+    request = _with_file(request)
+    if not request.script.strip() and request.connection is not None:
+        raise InvalidInput(
+            "there is a connection on the line, but no statement",
+            advice=f"%tusk use {request.connection} makes it the current one.",
+        )
+    found = names(shell, local_ns, request.params)
+    return _Cell(tusk, shell, output, request, names=found, ask=ask, is_cell=body is not None).run()
+
+
+def _with_file(request: CellRequest) -> CellRequest:
+    from dataclasses import replace
+
+    if request.file is None:
+        return request
+    if request.script.strip():
+        raise InvalidInput("--file and a statement were both given", advice="Nothing was run. Use one of them.")
+    path = Path(request.file).expanduser()
+    try:
+        return replace(request, script=path.read_text(encoding="utf-8"), prefix="")
+    except (OSError, UnicodeError) as error:
+        problem = translate.translate(error, doing="reading the script", path=str(path))
+    raise problem
+
+
+class _Cell:
+    """One run of one cell."""
+
+    def __init__(
+        self,
+        tusk: Tusk,
+        shell: Any,
+        output: CellOutput,
+        request: CellRequest,
+        *,
+        names: Names,
+        ask: Callable[[str], Secret | None],
+        is_cell: bool,
+    ) -> None:
+        self._tusk = tusk
+        self._shell = shell
+        self._output = output
+        self._request = request
+        self._names = names
+        self._ask = ask
+        self._is_cell = is_cell
+        self._quiet = request.quiet or tusk.quiet
+
+    def run(self) -> Any:
+        connection = self._connection()
+        held: Step | None = None
+        value: Any = None
+        shown = False
+        for step in self._steps(connection):
+            result = step.outcome.result
+            if step.outcome.error is not None:
+                self._output.show(ErrorPanel.from_error(step.outcome.error))
+            elif result is not None and result.frame is not None:
+                if held is not None:
+                    self._show(held, connection)
+                value, held, shown = result.frame, step, False
+                if step.more and self._is_cell and self._request.out is None:
+                    self._show(step, connection)
+                    held, shown = None, True
+            else:
+                self._status(step, connection)
+        return self._finish(connection, held, value, shown=shown)
+
+    def _finish(self, connection: Connection, held: Step | None, value: Any, *, shown: bool) -> Any:
+        if self._request.out is not None:
+            self._shell.user_ns[self._request.out] = value
+            if held is not None:
+                self._status(held, connection, f"assigned to {self._request.out}")
+            return value if self._request.display else None
+        if held is not None:
+            self._status(held, connection)
+        if shown:
+            self._shell.displayhook.update_user_ns(value)
+            return None
+        return value
+
+    def _connection(self) -> Connection:
+        first = self._tusk.connections.current is None
+        connection = self._tusk.connection(self._request.connection, self._ask)
+        if first and self._tusk.connections.current is connection:
+            from tusk_jupyter.magics.connect import report
+
+            self._output.show(report(connection))
+        return connection
+
+    def _steps(self, connection: Connection) -> Iterable[Step]:
+        request = self._request
+
+        def tick(execution: Execution) -> None:
+            self._output.tick(execution)
+
+        return self._tusk.execute(
+            request.script,
+            names=self._names,
+            connection=connection,
+            prefix=request.prefix,
+            options=CellOptions(
+                limit=request.limit,
+                timeout_s=request.timeout_s,
+                format=request.format,
+                exact=request.exact,
+                on_error=request.on_error,
+                history=request.history,
+            ),
+            ask=self._ask,
+            on_tick=tick,
+        )
+
+    def _show(self, step: Step, connection: Connection) -> None:
+        if step.outcome.result is not None:
+            self._output.show(step.outcome.result.frame)
+        self._status(step, connection, now=True)
+
+    def _status(self, step: Step, connection: Connection, *parts: str, now: bool = False) -> None:
+        result = step.outcome.result
+        if result is not None and result.truncated:
+            limit = self._request.limit or self._tusk.limit
+            parts = (f"more rows exist (--limit {limit})", *parts)
+        footer = self._output.footer(step, connection=connection.name, parts=parts)
+        if self._quiet and not (footer.transaction or footer.notes or footer.notices or (result and result.truncated)):
+            return
+        if now or step.more:
+            self._output.line(footer)
+        else:
+            self._output.line_later(footer)
+
+
+def names(shell: Any, local_ns: Mapping[str, Any], params: str | None) -> Names:
+    """Return where parameters come from: ``--params``, then the function's locals, then the notebook."""
+    from tusk_jupyter.queries.script import Names
+
+    spaces: list[Mapping[str, Any]] = [local_ns, shell.user_ns]
+    if params is not None:
+        spaces.insert(0, _mapping(params, spaces))
+
+    def lookup(name: str) -> object:
+        for space in spaces:
+            if name in space:
+                return space[name]
+        raise KeyError(name)
+
+    def known() -> list[str]:
+        hidden = getattr(shell, "user_ns_hidden", {})
+        return [name for space in spaces for name in space if not name.startswith("_") and name not in hidden]
+
+    return Names(lookup, known)
+
+
+def _mapping(name: str, spaces: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for space in spaces:
+        if name in space:
+            value: Any = space[name]
+            break
+    else:
+        raise BindingError(f"--params {name}: there is no variable of that name", name=name)
+    if not hasattr(value, "keys") or not hasattr(value, "__getitem__"):
+        kind = type(value).__name__
+        raise BindingError(f"--params {name}: a mapping is needed, and it is a {kind}", name=name)
+    return {key: value[key] for key in value.keys()} if not isinstance(value, dict) else value  # noqa: SIM118
+
+
+def unexpected(error: BaseException) -> TuskError:
+    """Return an exception that should not have come so far as an ``InternalError`` with its place in our code."""
+    import traceback
+
+    found = translate.translate(error)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "tusk_jupyter" in f.filename]
+    if frames:
+        found.facts = (
+            *found.facts,
+            ("where", f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name}"),
+        )
+    return found

@@ -1,0 +1,268 @@
+"""Tusk: the state of this kernel, once, and the only place that builds and wires things.
+
+What a cell, a widget and the public functions call is here or on its ``connections``, ``queries``, ``credentials``
+and ``storage``. Everything below gets what it needs as arguments. It is thread-safe: each part has a lock of its own,
+held only to decide. psycopg, pandas and pyarrow load with the first connection and the first rows, not here:
+``%load_ext`` has 100 ms for everything, the SQLite file and the log included.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import platform
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Enum, Int
+from traitlets.config import SingletonConfigurable
+
+from tusk_jupyter import paths
+from tusk_jupyter.connections.credentials import Credentials
+from tusk_jupyter.connections.registry import Connections
+from tusk_jupyter.errors import NoActiveConnection
+from tusk_jupyter.events import Events, QueryEvent
+from tusk_jupyter.queries.registry import Queries
+from tusk_jupyter.results.recent import RecentResults
+from tusk_jupyter.storage.files import Files
+from tusk_jupyter.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.queries.execution import Execution, Outcome
+    from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.secret import Secret
+    from tusk_jupyter.storage.database import Database
+
+logger = logging.getLogger("tusk_jupyter.state")
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """What a cell may say about its run; ``None`` takes the preference."""
+
+    limit: int | None = None
+    timeout_s: float | None = None
+    format: str | None = None
+    exact: bool = False
+    on_error: str = "stop"
+    history: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AppInfo:
+    """Which versions are at work."""
+
+    name: str
+    version: str
+    platform: str
+    python: str
+    ipython: str | None
+    ipykernel: str | None
+    psycopg: str | None
+    libpq: str | None
+
+
+class Tusk(SingletonConfigurable):
+    """The kernel's one state object."""
+
+    format = Enum(["pandas", "arrow", "polars", "rows"], "pandas", help="What a cell returns.").tag(config=True)
+    numeric = Enum(
+        ["float", "decimal"], "float", help="numeric as float64 where no value is changed by it, or always Decimal."
+    ).tag(config=True)
+    uuid = Enum(["text", "object"], "text", help="uuid as text or as UUID objects.").tag(config=True)
+    dates = Enum(["datetime64", "object"], "datetime64", help="date as datetime64[s] or as date objects.").tag(
+        config=True
+    )
+    limit = Int(0, min=0, help="Return at most so many rows where a cell has no --limit; 0: all.").tag(config=True)
+    quiet = Bool(default_value=False, help="Show no status lines.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.events = Events()
+        self.credentials = Credentials()
+        self.connections = Connections(credentials=self.credentials, events=self.events)
+        self.queries = Queries()
+        self.results = RecentResults()
+        self.files = Files()
+        self.files.open(paths.data_dir())
+        logger.info("tusk-jupyter %s in %s", __version__, self.files.directory)
+        atexit.register(self.close)
+
+    @property
+    def storage(self) -> Database | None:
+        """The SQLite file, ``None`` where it could not be opened."""
+        return self.files.database
+
+    def open_transactions(self) -> list[Connection]:
+        """Return the connections whose session has an open transaction."""
+        sessions = ((c, c.live_session) for c in self.connections.active())
+        return [
+            connection for connection, session in sessions if session is not None and session.transaction is not None
+        ]
+
+    def close(self) -> None:
+        """Cancel what runs, close connections, events, storage and log; closing twice is fine."""
+        self.connections.close()
+        self.credentials.clear()
+        self.events.close()
+        self.results.clear()
+        self.files.close()
+        atexit.unregister(self.close)
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def connection(self, name: str | None = None, ask: Callable[[str], Secret | None] | None = None) -> Connection:
+        """Return a connection by name, or the current one; with none at all, the environment's (section 2)."""
+        try:
+            return self.connections.get(name)
+        except NoActiveConnection:
+            from tusk_jupyter.connections import defaults
+
+            target = defaults.from_environment(os.environ)
+            if target is None:
+                raise
+        return self.connections.connect(None, target, ask=ask)
+
+    def execute(
+        self,
+        script: str,
+        *,
+        names: Names,
+        connection: Connection,
+        prefix: str = "",
+        options: CellOptions | None = None,
+        ask: Callable[[str], Secret | None] | None = None,
+        on_tick: Callable[[Execution], None] | None = None,
+    ) -> Iterator[Step]:
+        """Run a script on a connection's session, statement by statement; see ``queries.script.Script.steps``."""
+        chosen = options or CellOptions()
+        session = connection.session(ask)
+        from tusk_jupyter.queries.execution import Source
+        from tusk_jupyter.queries.script import Script
+
+        def start(execution: Execution) -> None:
+            self.queries.register(execution)
+            self.events.emit(QueryEvent("started", connection.id, execution.id))
+
+        def end(statement: Statement, execution: Execution | None, outcome: Outcome) -> None:
+            self._ended(connection, statement, execution, outcome, history=chosen.history)
+
+        yield from Script(
+            session=session,
+            source=Source(prefix, script),
+            names=names,
+            options=self._run_options(chosen, connection),
+            on_error=chosen.on_error,
+            deadline=time.monotonic() + chosen.timeout_s if chosen.timeout_s is not None else None,
+            on_start=start,
+            on_tick=on_tick,
+            on_end=end,
+        ).steps()
+
+    def _run_options(self, chosen: CellOptions, connection: Connection) -> Any:
+        from tusk_jupyter.queries.execution import Options
+        from tusk_jupyter.results.options import FrameOptions
+
+        numeric: Any = "decimal" if chosen.exact else self.numeric
+        uuid: Any = self.uuid
+        dates: Any = self.dates
+        limit = chosen.limit if chosen.limit is not None else (self.limit or None)
+        return Options(
+            frame=FrameOptions(numeric=numeric, uuid=uuid, dates=dates),
+            format=chosen.format or self.format,
+            limit=limit,
+            read_only=connection.target.settings.read_only,
+        )
+
+    def _ended(
+        self,
+        connection: Connection,
+        statement: Statement,
+        execution: Execution | None,
+        outcome: Outcome,
+        *,
+        history: bool,
+    ) -> None:
+        if execution is not None:
+            self.queries.unregister(execution.id)
+            self._announce(connection, execution, outcome)
+        if outcome.result is not None:
+            self.results.add(outcome.result)
+        self._mark(connection, outcome)
+        if outcome.error is not None:
+            from tusk_jupyter.queries import commit
+
+            commit.resolve(outcome.error, connection)
+        if history and self.storage is not None and execution is not None:
+            from tusk_jupyter.queries import journal
+            from tusk_jupyter.storage.history import HistoryRow, record
+
+            facts = journal.facts(statement, execution, outcome)
+            database = connection.server.dbname if connection.server is not None else None
+            row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
+            record(self.storage, row)
+
+    def _announce(self, connection: Connection, execution: Execution, outcome: Outcome) -> None:
+        status = {"completed": "completed", "cancelled": "cancelled"}.get(outcome.state, "failed")
+        tag = outcome.result.command_tag if outcome.result is not None else None
+        error = outcome.error.info() if outcome.error is not None else None
+        self.events.emit(QueryEvent(status, connection.id, execution.id, execution.rows, tag, error))  # type: ignore[arg-type]
+
+    def _mark(self, connection: Connection, outcome: Outcome) -> None:
+        open_now = outcome.transaction
+        since = open_now.since.strftime("%Y-%m-%d %H:%M:%S UTC") if open_now is not None else None
+        count = open_now.statements if open_now is not None else 0
+        self.files.mark(connection.id, connection.name, since=since, statements=count)
+
+    # -- about ----------------------------------------------------------------------------------------------------
+
+    def app_info(self) -> AppInfo:
+        """Return the versions at work; a part that is not loaded yet is looked up without importing it."""
+        from importlib import metadata
+
+        def version(package: str) -> str | None:
+            try:
+                return metadata.version(package)
+            except metadata.PackageNotFoundError:
+                return None
+
+        libpq = None
+        if "psycopg" in sys.modules:
+            number = sys.modules["psycopg"].pq.version()
+            libpq = f"{number // 10000}.{number % 10000}"
+        return AppInfo(
+            "tusk-jupyter", __version__, platform.platform(), platform.python_version(),
+            version("ipython"), version("ipykernel"), version("psycopg"), libpq,
+        )  # fmt: skip
+
+    @property
+    def log_directory(self) -> Path | None:
+        """Where the log files are."""
+        return self.files.directory / "logs" if self.files.directory is not None else None
+
+    def health(self) -> dict[str, str]:
+        """Return one line per subsystem: ``ok``, or what is wrong."""
+        wrong = "; ".join(problem.message for problem in self.files.problems)
+        return {
+            "data directory": wrong or f"ok: {self.files.directory}",
+            "storage": "ok" if self.storage is not None else "not available: history is not kept",
+            "connections": f"ok: {len(self.connections)} active",
+        }
+
+    @contextmanager
+    def transaction(self, name: str | None = None) -> Iterator[Connection]:
+        """Commit at the end of the block, roll back on an error; inside an open transaction, a savepoint."""
+        from tusk_jupyter.queries import blocks
+
+        connection = self.connection(name)
+        with blocks.transaction(connection.session):
+            yield connection
