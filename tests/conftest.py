@@ -1,0 +1,33 @@
+"""One plug-in per world; marks follow fixtures; what is missing is skipped with a header line, or fails with --require."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worlds import WORLDS, missing
+
+pytest_plugins = ["tests.fix_kernel", "tests.fix_postgres", "tests.fix_tusk"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--require", default="", help="comma-separated worlds whose absence is a failure, not a skip")
+
+
+def pytest_report_header(config):
+    lines = [f"missing {world}: {why}" for world, why in missing().items()]
+    return lines or ["every world is here: " + ", ".join(WORLDS)]
+
+
+def pytest_collection_modifyitems(config, items):
+    gone = missing()
+    required = {world for world in config.getoption("--require").split(",") if world}
+    if unknown := required - set(WORLDS):
+        raise pytest.UsageError(f"--require knows {', '.join(WORLDS)}, not {', '.join(sorted(unknown))}")
+    if absent := required & set(gone):
+        raise pytest.UsageError("; ".join(f"{world} is required but missing: {gone[world]}" for world in sorted(absent)))
+    for item in items:
+        for world, fixture in WORLDS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(world)
+                if world in gone:
+                    item.add_marker(pytest.mark.skip(reason=f"{world}: {gone[world]}"))

@@ -1,0 +1,159 @@
+"""A real PostgreSQL of the test run's own: ``initdb`` once, a database from a template per test, stopped at the end."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.worlds import postgres_bin, server_account
+
+PASSWORD = "canary-Zq7!x'\"@/:%"
+CONFIG = """
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 200
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '{socket}'
+port = {port}
+lc_messages = 'C'
+timezone = 'UTC'
+max_prepared_transactions = 2
+log_min_messages = fatal
+autovacuum = off
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the test server listens; ``tester`` is its superuser, ``secretive`` a role with a password over TCP."""
+
+    root: Path
+    bin: Path
+    port: int
+    user: str = "tester"
+
+    @property
+    def host(self) -> str:
+        return str(self.root / "s")
+
+    def conninfo(self, dbname: str = "postgres") -> str:
+        return f"host={self.host} port={self.port} user={self.user} dbname={dbname}"
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(self.bin / command[0]), *command[1:]], check=True, text=True, capture_output=True, **_as_account())
+
+    def stop(self, mode: str = "fast") -> None:
+        self.run("pg_ctl", "-D", str(self.root / "data"), "-m", mode, "-w", "stop")
+
+    def start(self) -> None:
+        # the server must not keep our pipes open, or waiting for pg_ctl would be waiting for the server
+        subprocess.run(
+            [str(self.bin / "pg_ctl"), "-D", str(self.root / "data"), "-l", str(self.root / "log"), "-w", "start"],
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as_account(),
+        )
+
+
+def _as_account():
+    account = server_account() if os.geteuid() == 0 else None
+    if account is None:
+        return {}
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/",
+            "env": {**os.environ, "HOME": "/", "LC_ALL": "C.UTF-8"}}
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def make_server():
+    """Start as many servers as tests need; all are stopped when the run ends."""
+    started = []
+
+    def make() -> Server:
+        root = Path(tempfile.mkdtemp(prefix="tusk-pg-"))
+        if kwargs := _as_account():
+            os.chown(root, kwargs["user"], kwargs["group"])
+        # a socket may be used by the one who runs the tests and by nobody else: SCRAM guards TCP, peer-less trust the socket
+        server = Server(root, _reachable_bin(root), _free_port())
+        server.run("initdb", "-D", str(root / "data"), "-U", server.user, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+                   "--auth-local=trust", "--auth-host=scram-sha-256")
+        _as_owner(root, lambda: (root / "s").mkdir(mode=0o755))
+        with (root / "data" / "postgresql.conf").open("a") as f:
+            f.write(CONFIG.format(socket=root / "s", port=server.port))
+        server.start()
+        started.append(server)
+        return server
+
+    yield make
+    for server in started:
+        if (server.root / "data" / "postmaster.pid").exists():
+            server.stop("immediate")
+        shutil.rmtree(server.root)
+
+
+def _as_owner(root: Path, act) -> None:
+    act()
+    if kwargs := _as_account():
+        os.chown(root / "s", kwargs["user"], kwargs["group"])
+
+
+def _reachable_bin(root: Path) -> Path:
+    """The wheel's binaries may lie where the server's OS user cannot read: copy them, with the libraries beside them."""
+    found = postgres_bin()
+    assert found is not None
+    if os.geteuid() != 0 or found.is_relative_to("/usr"):
+        return found
+    package = found.parent.parent
+    for name in (package.name, package.name + ".libs"):
+        if (package.parent / name).exists():
+            shutil.copytree(package.parent / name, root / name)
+    return root / package.name / found.parent.name / "bin"
+
+
+@pytest.fixture(scope="session")
+def server(make_server) -> Server:
+    import psycopg
+
+    server = make_server()
+    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+        conn.execute("create database template_tusk is_template true")
+        conn.execute(psycopg.sql.SQL("create role secretive login password {}").format(PASSWORD))
+    return server
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database(server):
+    """Conninfo of a database that only this test has."""
+    import psycopg
+
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+        conn.execute(f"create database {name} template template_tusk")
+        yield server.conninfo(name)
+        conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def proxy(server):
+    """A relay to the server that can go deaf, or cut the line."""
+    from tests.proxy import Proxy
+
+    relay = Proxy(server)
+    yield relay
+    relay.close()

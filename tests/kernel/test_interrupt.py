@@ -1,0 +1,94 @@
+"""An interrupt stops the statement, keeps the session, and fails the cell."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+
+
+def wait_until(condition, *, timeout=10.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)
+
+
+def running(database, fragment):
+    """Whether a statement that contains ``fragment`` is active on the server, seen from another session."""
+    with psycopg.connect(database, autocommit=True) as watcher:
+        count = watcher.execute(
+            "select count(*) from pg_stat_activity where state = 'active' and query like %s and pid <> pg_backend_pid()",
+            (f"%{fragment}%",),
+        ).fetchone()[0]
+    return count > 0
+
+
+def interrupted(kernel, database, code, fragment):
+    """Run ``code``, interrupt it once the server is at it, and return the reply and the seconds since the interrupt."""
+    msg_id = kernel.send(code)
+    wait_until(lambda: running(database, fragment))
+    at = time.monotonic()
+    kernel.interrupt()
+    reply = kernel.collect(msg_id)
+    return reply, time.monotonic() - at
+
+
+def test_sleep_ends_at_once_with_one_panel_and_no_traceback(kernel, database):
+    reply, seconds = interrupted(kernel, database, "%%sql\nselect pg_sleep(60)", "pg_sleep(60)")
+    assert reply.status == "error"
+    assert seconds < 5
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert len(reply.error["traceback"]) == 1
+    assert len(reply.displayed) == 1
+    assert "interrupted after" in reply.displayed[0]
+    assert not running(database, "pg_sleep(60)")
+
+
+def test_session_survives_with_temp_table_settings_and_autocommit(kernel, database):
+    kernel.run("%%sql\ncreate table kept (a int); create temp table mine as select 7 as x; set work_mem = '7MB'")
+    pid = kernel.run("%sql select pg_backend_pid()").value
+    interrupted(kernel, database, "%%sql\nselect pg_sleep(60)", "pg_sleep(60)")
+    assert "7" in kernel.run("%sql select x from mine").value
+    assert "7MB" in kernel.run("%sql show work_mem").value
+    assert kernel.run("%sql select pg_backend_pid()").value == pid
+    kernel.run("%sql insert into kept values (1)")
+    with psycopg.connect(database) as other:
+        assert other.execute("select count(*) from kept").fetchone() == (1,)
+
+
+def test_open_transaction_survives_as_failed(kernel, database):
+    kernel.run("%%sql\ncreate table t (a int); begin; insert into t values (1)")
+    reply, _ = interrupted(kernel, database, "%%sql\nselect pg_sleep(60)", "pg_sleep(60)")
+    assert "transaction (1 statement) is now failed" in reply.displayed[0]
+    assert "nothing was saved" in kernel.run("%sql commit").displayed[-1]
+    with psycopg.connect(database) as other:
+        assert other.execute("select count(*) from t").fetchone() == (0,)
+
+
+def test_large_fetch(kernel, database):
+    reply, seconds = interrupted(
+        kernel, database, "%%sql\nselect i, repeat('x', 200) from generate_series(1, 50000000) i", "generate_series"
+    )
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert seconds < 5
+    assert "1" in kernel.run("%sql select 1").value
+
+
+def test_loop_that_catches_exceptions_stops(kernel, database):
+    code = (
+        "for i in range(100):\n    try:\n        get_ipython().run_cell_magic('sql', '', 'select pg_sleep(30)')\n"
+        "    except Exception as error:\n        print('went on')\n"
+    )
+    reply, _ = interrupted(kernel, database, code, "pg_sleep(30)")
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert "went on" not in reply.stdout
+
+
+def test_cells_behind_it_do_not_run(kernel, database):
+    first = kernel.send("%%sql\nselect pg_sleep(60)")
+    second = kernel.send("ran = True")
+    wait_until(lambda: running(database, "pg_sleep(60)"))
+    kernel.interrupt()
+    assert kernel.collect(first).status == "error"
+    assert kernel.collect(second).status == "aborted"

@@ -1,0 +1,104 @@
+"""The house's rules, run as tests: who may import whom, what is pure, what stays unloaded."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "tusk_jupyter"
+PURE = [
+    "lexer",
+    "magics/arguments",
+    "magics/options",
+    "queries/split",
+    "queries/classify",
+    "masking",
+    "queries/placeholders",
+    "queries/binding",
+    "results/types",
+    "results/text",
+    "connections/conninfo",
+    "redaction",
+    "connections/keywords",
+    "errors",
+    "advice/__init__",
+    "advice/slips",
+    "advice/sqlstates",
+]
+IMPURE = {"psycopg", "psycopg_pool", "sqlite3", "IPython", "ipywidgets", "anywidget", "keyring", "threading", "asyncssh"}
+HEAVY = {"pandas", "pyarrow", "numpy", "ipywidgets", "anywidget", "keyring", "asyncssh", "psycopg", "psycopg_pool"}
+
+
+def imports(path):
+    """Every module that a file imports, at its top or within."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_import_linter_contracts():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_import_nothing_that_acts(module):
+    found = {name.partition(".")[0] for name in imports(PACKAGE / f"{module}.py")}
+    assert found & IMPURE == set()
+
+
+def test_nothing_below_widgets_knows_jupyter():
+    for room in ("queries", "connections", "results", "storage", "advice"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            found = {name.partition(".")[0] for name in imports(path)}
+            assert found & {"IPython", "ipykernel", "ipywidgets", "anywidget"} == set(), path
+
+
+def test_only_magics_and_the_public_functions_ask_for_the_singleton():
+    users = {str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if "Tusk.instance(" in p.read_text()}
+    assert users == {"api.py", "magics/load.py"}
+
+
+def fresh(code, tmp_path):
+    """What ``code`` prints as JSON in a new interpreter."""
+    environment = {**os.environ, "TUSK_DATA_DIR": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_loading_leaves_heavy_modules_unloaded(tmp_path):
+    code = (
+        "import sys, json\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\nbefore = set(sys.modules)\n"
+        "shell.run_line_magic('load_ext', 'tusk_jupyter')\n"
+        "assert shell.find_cell_magic('sql') is not None\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    assert {name.partition(".")[0] for name in fresh(code, tmp_path)} & HEAVY == set()
+
+
+def test_importing_the_package_imports_nothing_of_it(tmp_path):
+    code = "import sys, json, tusk_jupyter\nprint(json.dumps([m for m in sys.modules if m.startswith('tusk_jupyter')]))"
+    assert sorted(fresh(code, tmp_path)) == ["tusk_jupyter", "tusk_jupyter.version"]
+
+
+def test_public_names_are_what_is_said():
+    import tusk_jupyter
+
+    for name in tusk_jupyter.__all__:
+        assert getattr(tusk_jupyter, name).__doc__ or name == "__version__"
+    assert set(tusk_jupyter.__all__) == set(tusk_jupyter._HOMES) | {"__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tusk_jupyter.nothing

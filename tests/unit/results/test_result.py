@@ -1,0 +1,86 @@
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tusk_jupyter.errors import Diagnostic
+from tusk_jupyter.results.result import Result
+from tusk_jupyter.results.types import Column
+
+COLUMNS = (Column("a", "integer", 23), Column("b c", "text", 25))
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "rows"),
+    [
+        ("SELECT 3", "select", 3),
+        ("INSERT 0 5", "insert", 5),
+        ("UPDATE 0", "update", 0),
+        ("DELETE 2", "delete", 2),
+        ("CREATE TABLE", "create", None),
+        ("ALTER TABLE", "alter", None),
+        ("DROP TABLE", "drop", None),
+        ("COPY 7", "other", 7),
+        ("MERGE 1", "other", 1),
+        ("BEGIN", "other", None),
+        ("", "other", None),
+    ],
+)
+def test_what_the_command_tag_says(tag, kind, rows):
+    result = Result("q", "shop", command_tag=tag)
+    assert (result.query_type, result.rows_affected) == (kind, rows)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": pd.array([1, None], "Int64"), "b": pd.array(["x", None], "str")}),
+        pa.table({"a": [1, None], "b": ["x", None]}),
+        [(1, "x"), (None, None)],
+    ],
+    ids=["pandas", "arrow", "rows"],
+)
+def test_rows_are_tuples_with_none_for_null(frame):
+    assert Result("q", "shop", COLUMNS, 2, frame=frame).rows == [(1, "x"), (None, None)]
+
+
+def test_rows_of_a_polars_frame():
+    pl = pytest.importorskip("polars")
+    result = Result("q", "shop", COLUMNS, 2, frame=pl.DataFrame({"a": [1, None], "b": ["x", None]}))
+    assert result.rows == [(1, "x"), (None, None)]
+
+
+def test_rows_have_names():
+    row = Result("q", "shop", COLUMNS, 1, frame=pd.DataFrame({"a": [1], "b": ["x"]})).rows[0]
+    assert (row.a, row.b_c) == (1, "x")
+
+
+def test_zero_columns_keep_their_rows():
+    assert Result("q", "shop", (), 3, frame=pd.DataFrame(index=range(3))).rows == [(), (), ()]
+
+
+def test_a_statement_without_rows_has_none():
+    assert Result("q", "shop", command_tag="CREATE TABLE").rows == []
+
+
+def test_a_missing_time_is_none_and_a_float_keeps_its_nan():
+    frame = pd.DataFrame({"a": pd.to_datetime(["2024-01-01", None]), "b": [1.5, float("nan")]})
+    (_, first), (missing, nan) = Result("q", "shop", COLUMNS, 2, frame=frame).rows
+    assert missing is None
+    assert first == 1.5
+    assert nan != nan  # noqa: PLR0124 - what NaN is
+
+
+def test_to_dict_is_json_without_the_rows():
+    notice = Diagnostic(severity="NOTICE", message_primary="hello")
+    result = Result("q", "shop", COLUMNS, 1, 1.5, "SELECT 1", (notice,), ("n",), frame=pd.DataFrame({"a": ["canary"]}))
+    written = json.dumps(result.to_dict())
+    assert "canary" not in written
+    assert json.loads(written)["columns"][1] == {"name": "b c", "type": "text", "oid": 25}
+    assert json.loads(written)["notices"][0]["message_primary"] == "hello"
+
+
+def test_repr_shows_no_data():
+    result = Result("q", "shop", COLUMNS, 1, 1.5, "SELECT 1", frame=pd.DataFrame({"a": ["canary"]}))
+    assert repr(result) == "<Result SELECT 1 on 'shop': 1 rows × 2 columns, 2 ms>"
