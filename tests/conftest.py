@@ -6,7 +6,7 @@ import pytest
 
 from tests.worlds import WORLDS, missing
 
-pytest_plugins = ["tests.fix_kernel", "tests.fix_postgres", "tests.fix_tusk"]
+pytest_plugins = ["tests.fix_kernel", "tests.fix_notebooks", "tests.fix_postgres", "tests.fix_regress", "tests.fix_tusk"]
 
 
 def pytest_addoption(parser):

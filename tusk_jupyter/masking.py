@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from tusk_jupyter.lexer import Kind, token_at, upper
+from tusk_jupyter.lexer import Kind, significant, token_at, upper
 
 MASK = "'****'"
 _SUSPICIOUS = re.compile(r"password|://", re.IGNORECASE)
@@ -21,6 +21,7 @@ _URL = re.compile(r"(://[^\s:/@'\"]*:)[^\s'\"/]*(@)")
 _NESTED = re.compile(r"(password\s+[eE]?)''(?:[^']|'''')*''", re.IGNORECASE)
 _DOLLAR = re.compile(r"\$[^$]*\$")
 _DEPTH = 8
+_ABOUT_A_ROLE = re.compile(r"\s*(?:create|alter)\s+(?:role|user|group)\b", re.IGNORECASE)
 
 
 def masked(text: str, *, standard_conforming_strings: bool = True) -> str:
@@ -60,3 +61,18 @@ def _inside(literal: str, conforming: bool, depth: int) -> str:
         _CONNINFO.sub(r"\1****", _URL.sub(r"\1****\2", body)) if depth == 0 else _masked(body, conforming, depth - 1)
     )
     return delimiter[0] + plain + end
+
+
+def password_literals(text: str) -> list[str]:
+    """Return the literals that a report about ``text`` must not repeat, as typed: a syntax error quotes its token.
+
+    Those behind PASSWORD, and every one in a statement about a role, where ``create user u 'secret'`` is the slip that
+    leaves the word out. The longest come first, for replacing.
+    """
+    found = set()
+    about_a_role, last = _ABOUT_A_ROLE.match(text) is not None, ""
+    for token in significant(text):
+        if token.kind is Kind.STRING and (about_a_role or last == "PASSWORD"):
+            found.add(text[token.start : token.end])
+        last = upper(text, token)
+    return sorted(found, key=len, reverse=True)

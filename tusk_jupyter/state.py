@@ -13,7 +13,6 @@ import logging
 import os
 import platform
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -162,7 +161,7 @@ class Tusk(SingletonConfigurable):
             names=names,
             options=self._run_options(chosen, connection),
             on_error=chosen.on_error,
-            deadline=time.monotonic() + chosen.timeout_s if chosen.timeout_s is not None else None,
+            timeout_s=chosen.timeout_s,
             on_start=start,
             on_tick=on_tick,
             on_end=end,

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import errors
 from tusk_jupyter.errors import Diagnostic, Place, TuskError
+from tusk_jupyter.masking import MASK, masked, password_literals
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -51,6 +53,7 @@ def query_error(
     """Return the error for a server's diagnostic: ``kind`` where the caller knows better, else by SQLSTATE."""
     from tusk_jupyter import advice  # 20 ms of tables, for those who err
 
+    diag = _without_passwords(diag, statement or "")
     sqlstate = diag.sqlstate or ""
     chosen = kind or _by_sqlstate(sqlstate)
     return chosen(
@@ -65,6 +68,22 @@ def query_error(
         place=place,
         diag=diag,
     )
+
+
+def _without_passwords(diag: Diagnostic, statement: str) -> Diagnostic:
+    """Mask what the server repeats of a password: a syntax error quotes the token, CONTEXT the whole statement."""
+    literals = password_literals(statement)
+    fields = {}
+    for name in ("message_primary", "message_detail", "message_hint", "context", "internal_query"):
+        text = plain = getattr(diag, name)
+        if text is None:
+            continue
+        for literal in literals:
+            text = text.replace(literal, MASK)
+        text = masked(text)
+        if text != plain:
+            fields[name] = text
+    return replace(diag, **fields) if fields else diag
 
 
 def translate(error: BaseException, *, doing: str = "", path: str | None = None) -> TuskError:

@@ -98,7 +98,7 @@ def execute(notebook: Path, *, directory: Path, env: Mapping[str, str], show: Ca
 
     client = NotebookClient(
         nbformat.read(notebook, as_version=4),
-        kernel_manager_class=_own_kernel(),
+        kernel_manager_class=own_kernel(),
         timeout=600,
         resources={"metadata": {"path": str(directory)}},
         on_cell_executed=executed,
@@ -115,7 +115,7 @@ def execute(notebook: Path, *, directory: Path, env: Mapping[str, str], show: Ca
     return 1
 
 
-def _own_kernel() -> type[Any]:
+def own_kernel() -> type[Any]:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
 

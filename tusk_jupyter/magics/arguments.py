@@ -97,7 +97,7 @@ def parse_cell(line: str, body: str | None, *, connections: Collection[str], mag
     elif sql.strip():
         script, prefix = f"{sql}\n{body}", f"%%{magic} {line[:offset]}"
     else:
-        script, prefix = body, f"%%{magic} {line}\n"
+        script, prefix = body, f"%%{magic} {line}".rstrip() + "\n"
     request = CellRequest(**given, script=script, prefix=prefix)
     return _with_assignment(request)
 

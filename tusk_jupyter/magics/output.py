@@ -35,6 +35,7 @@ class CellOutput:
         self._drawn = 0.0
         self._pending: Lines | None = None
         self._seen: tuple[str, int] = ("", 0)
+        self._shown_error: TuskError | None = None
         self.last_error: TuskError | None = None
 
     @property
@@ -52,6 +53,11 @@ class CellOutput:
         from tusk_jupyter.widgets.result_footer import StatusLine
 
         self.show(StatusLine(line, notes, tone))  # type: ignore[arg-type]
+
+    def show_error(self, error: TuskError) -> None:
+        """Show the panel of an error that the script passes over; it is not shown again where it fails the cell."""
+        self._shown_error = error
+        self.show(panel(error))
 
     def tick(self, execution: Execution) -> None:
         """Show the notices that have arrived since the last look."""
@@ -78,7 +84,7 @@ class CellOutput:
             notices = tuple(_notice(n) for n in execution.notices.records()[shown:])
         return Footer(
             command_tag=None if result is None or quiet else result.command_tag,
-            elapsed_ms=result.elapsed_ms if result is not None else 0.0,
+            elapsed_ms=result.elapsed_ms if result is not None else execution.elapsed_ms if execution else 0.0,
             connection=connection,
             parts=parts,
             notes=result.notes if result is not None else (),
@@ -103,7 +109,7 @@ class CellOutput:
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         if isinstance(error, (TuskError, QueryInterrupted)):
             self.last_error = error.error if isinstance(error, QueryInterrupted) else error
-            if not self.terminal:
+            if not self.terminal and self.last_error is not self._shown_error:
                 self._display(panel(error))
 
     def _draw(self, footer: Footer) -> None:

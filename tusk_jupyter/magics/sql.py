@@ -7,6 +7,7 @@ it, it is shown where it came, and ``Out[n]`` and ``_`` are set without showing 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from tusk_jupyter import translate
 from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
 from tusk_jupyter.magics.arguments import CellRequest, parse_cell
 from tusk_jupyter.state import CellOptions, Tusk
-from tusk_jupyter.widgets.error_panel import ErrorPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -67,8 +67,6 @@ def run(
 
 
 def _with_file(request: CellRequest) -> CellRequest:
-    from dataclasses import replace
-
     if request.file is None:
         return request
     if request.script.strip():
@@ -112,17 +110,26 @@ class _Cell:
         for step in self._steps(connection):
             result = step.outcome.result
             if step.outcome.error is not None:
-                self._output.show(ErrorPanel.from_error(step.outcome.error))
+                if held is not None and step.fatal:
+                    self._show(held, connection)
+                self._failed(step, connection)
             elif result is not None and result.frame is not None:
                 if held is not None:
                     self._show(held, connection)
                 value, held, shown = result.frame, step, False
-                if step.more and self._is_cell and self._request.out is None:
+                if step.fatal or (step.more and self._is_cell and self._request.out is None):
                     self._show(step, connection)
                     held, shown = None, True
             else:
                 self._status(step, connection)
         return self._finish(connection, held, value, shown=shown)
+
+    def _failed(self, step: Step, connection: Connection) -> None:
+        footer = self._output.footer(step, connection=connection.name)
+        if footer.notices:
+            self._output.line(replace(footer, transaction=None))
+        if step.outcome.error is not None and not step.fatal:
+            self._output.show_error(step.outcome.error)
 
     def _finish(self, connection: Connection, held: Step | None, value: Any, *, shown: bool) -> Any:
         if self._request.out is not None:

@@ -58,6 +58,19 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of a cell's time, all its statements together: ``at`` by the monotonic clock, after ``limit_s``."""
+
+    at: float
+    limit_s: float
+
+    @classmethod
+    def after(cls, limit_s: float) -> Deadline:
+        """Return the deadline that begins to run now."""
+        return cls(time.monotonic() + limit_s, limit_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where the statement stands in what the user typed: ``prefix`` (the magic's own line), then the script."""
 
@@ -106,7 +119,7 @@ class Execution:
         self._options = options
         self._token = Token()
         self._reason: str | None = None
-        self._time_limit = 0.0
+        self._time_limit_s = 0.0
         self._start = time.monotonic()
         self._canceller = threading.Lock()
         self._sink = RowSink(session, options.limit)
@@ -139,10 +152,10 @@ class Execution:
 
     # -- the waiting side -----------------------------------------------------------------------------------------
 
-    def wait(self, on_tick: Callable[[], None] | None = None, *, deadline: float | None = None) -> Outcome:
+    def wait(self, on_tick: Callable[[], None] | None = None, *, deadline: Deadline | None = None) -> Outcome:
         """Wait for the outcome; an interrupt cancels, a second one (or 5 s of silence) gives the session up.
 
-        :param deadline: ``time.monotonic()`` at which the statement is cancelled as timed out.
+        :param deadline: when the statement is cancelled as timed out.
         :raises QueryInterrupted: when an interrupt stopped it.
         """
         if self._future is None:
@@ -160,9 +173,9 @@ class Execution:
         def tick() -> bool:
             nonlocal asked_at
             now = time.monotonic()
-            if deadline is not None and asked_at is None and now >= deadline:
+            if deadline is not None and asked_at is None and now >= deadline.at:
                 asked_at = now
-                self._time_limit = deadline - self._start
+                self._time_limit_s = deadline.limit_s
                 self.cancel("timeout")
             if on_tick is not None:
                 on_tick()
@@ -208,6 +221,9 @@ class Execution:
     # -- the working side -----------------------------------------------------------------------------------------
 
     def _perform(self) -> Outcome:
+        if self._sink.expects_rows(self.statement):
+            self._sink.warm_up()
+        self._start = time.monotonic()
         self.state = "running"
         work = _Work(self._sink)
         before = self.session.transaction
@@ -349,7 +365,7 @@ class Execution:
         if self._reason == "timeout":
             return QueryTimeout(
                 f"the statement was stopped by --timeout after {elapsed_s:.1f} s",
-                sqlstate=diag.sqlstate, condition="query_canceled", diag=diag, duration_s=self._time_limit,
+                sqlstate=diag.sqlstate, condition="query_canceled", diag=diag, duration_s=self._time_limit_s,
                 advice="Allow more with --timeout, or do less.",
             )  # fmt: skip
         if self._token.sent:

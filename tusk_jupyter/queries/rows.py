@@ -8,10 +8,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tusk_jupyter.queries import classify
+
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.queries.execution import Options
     from tusk_jupyter.results.decode import Decoder
     from tusk_jupyter.results.types import Column
@@ -34,6 +37,16 @@ class RowSink:
     def truncated(self) -> bool:
         """Whether there were more rows than the limit lets through."""
         return self.received > self.kept
+
+    @staticmethod
+    def expects_rows(statement: Statement) -> bool:
+        """Tell whether rows will come, before they do."""
+        return classify.query_type(statement) == "select"
+
+    @staticmethod
+    def warm_up() -> None:
+        """Import what decodes rows: 0.4 s once, which is not the statement's and must not stand in its status line."""
+        from tusk_jupyter.results import decode, frame  # noqa: F401
 
     def take(self, chunk: PGresult) -> None:
         """Decode one chunk (on the worker)."""

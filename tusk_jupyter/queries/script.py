@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
-from tusk_jupyter.queries import binding, classify, read_only, split
-from tusk_jupyter.queries.execution import Execution, Options, Outcome, Source
+from tusk_jupyter.queries import binding, classify, lost, read_only, split
+from tusk_jupyter.queries.execution import Deadline, Execution, Options, Outcome, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,12 +33,13 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement that has ended; ``more`` when another one follows it."""
+    """A statement that has ended; ``more`` when another one follows, ``fatal`` when the script fails here."""
 
     statement: Statement
     execution: Execution | None
     outcome: Outcome
     more: bool
+    fatal: bool = False
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class Script:
     names: Names
     options: Options
     on_error: str = "stop"
-    deadline: float | None = None
+    timeout_s: float | None = None
     on_start: Callable[[Execution], None] | None = None
     on_tick: Callable[[Execution], None] | None = None
     on_end: Callable[[Statement, Execution | None, Outcome], None] | None = None
@@ -67,8 +68,9 @@ class Script:
         if statement is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
         done, failures = 0, []
+        deadline = Deadline.after(self.timeout_s) if self.timeout_s is not None else None
         while statement is not None:
-            execution, outcome = self._run(statement)
+            execution, outcome = self._run(statement, deadline)
             following, position = self._next(position)
             if self.on_end is not None:
                 self.on_end(statement, execution, outcome)
@@ -78,8 +80,11 @@ class Script:
                 failures.append(outcome.error)
                 self._count(outcome.error, done=done, failed=len(failures), position=statement.end)
                 if following is None or self._stops(execution, outcome):
+                    # what it said before it failed can still be shown
+                    yield Step(statement, execution, outcome, more=False, fatal=True)
                     self._raise(execution, outcome.error)
-            yield Step(statement, execution, outcome, more=following is not None)
+            last = following is None
+            yield Step(statement, execution, outcome, more=not last, fatal=last and bool(failures))
             statement = following
         if failures:
             raise failures[-1]
@@ -88,10 +93,11 @@ class Script:
         conforming = self.session.parameter("standard_conforming_strings") != "off"
         return split.next_statement(self.source.script, position, standard_conforming_strings=conforming)
 
-    def _run(self, statement: Statement) -> tuple[Execution | None, Outcome]:
+    def _run(self, statement: Statement, deadline: Deadline | None) -> tuple[Execution | None, Outcome]:
         try:
             bound = self._bind(statement)
         except TuskError as error:
+            error.transaction = error.transaction or lost.transaction_sentence(self.session.transaction)
             return None, Outcome(None, error, self.session.transaction, "failed")
         options = replace(self.options, savepoint=self.on_error == "savepoint")
         execution = Execution(self.session, statement=statement, bound=bound, source=self.source, options=options)
@@ -99,7 +105,7 @@ class Script:
             self.on_start(execution)
         execution.submit()
         tick = self.on_tick
-        outcome = execution.wait((lambda: tick(execution)) if tick is not None else None, deadline=self.deadline)
+        outcome = execution.wait((lambda: tick(execution)) if tick is not None else None, deadline=deadline)
         return execution, outcome
 
     def _bind(self, statement: Statement) -> binding.Bound:

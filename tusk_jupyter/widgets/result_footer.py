@@ -40,7 +40,8 @@ class TransactionNote:
 
     def __str__(self) -> str:
         began = self.since.astimezone().strftime("%H:%M" if self.age_s < _DAY_S else "%Y-%m-%d %H:%M")
-        line = f"transaction {self.state}{_DOT}{counted(self.statements, 'statement')}{_DOT}{began} ({age(self.age_s)})"
+        count = f"{_DOT}{counted(self.statements, 'statement')}" if self.statements else ""
+        line = f"transaction {self.state}{count}{_DOT}{began} ({age(self.age_s)})"
         return f"{line}{_DOT}ROLLBACK ends it" if self.state == "failed" else line
 
 

@@ -135,6 +135,7 @@ def _serve(cluster: clusters.Cluster, turn: Path) -> server.Running:
     if running is not None:
         with _joined(cluster), _watched(cluster, turn, running.pg_ctl):
             return running
+    accounts.check_unused(cluster.account)
     found = binaries.find(account=cluster.account, base=cluster.home.parent, major=clusters.major(cluster))
     with _joined(cluster), _watched(cluster, turn, str(found.program("pg_ctl"))):
         if not cluster.data.exists():

@@ -35,21 +35,34 @@ class Account:
     gid: int
 
 
-def choose(recorded: str | None = None) -> Account | None:
-    """Return the account that the server needs; None: the present user does.
-
-    :param recorded: the account that owns an existing cluster, which is the only one that can serve it.
-    """
+def choose() -> Account | None:
+    """Return the account for a new cluster; None: the present user's own."""
     if not is_root():
         return None
-    for name in (recorded,) if recorded else ("postgres", "nobody"):
+    for name in ("postgres", "nobody"):
         found = _lookup(name)
         if found is not None and (name != "nobody" or _unused(found)):
             return found
-    raise ConnectionFailed(
-        "PostgreSQL does not run as root, and there is no other OS user to run it as",
-        detail="neither 'postgres' nor an unused 'nobody' is here" if not recorded else f"{recorded!r} cannot be used",
-        advice=WAY_OUT,
+    raise _nobody_left("neither 'postgres' nor an unused 'nobody' is here")
+
+
+def recorded(name: str) -> Account:
+    """Return the account that an existing cluster belongs to, the only one that can serve it."""
+    found = _lookup(name) if is_root() else None
+    if found is None:
+        raise _nobody_left(f"the cluster belongs to {name!r}, which cannot be used here")
+    return found
+
+
+def check_unused(account: Account | None) -> None:
+    """Refuse to start a server as a ``nobody`` that has come into use; attaching to a running one stays possible."""
+    if account is not None and account.name == "nobody" and not _unused(account):
+        raise _nobody_left("other processes run as 'nobody'")
+
+
+def _nobody_left(detail: str) -> ConnectionFailed:
+    return ConnectionFailed(
+        "PostgreSQL does not run as root, and there is no other OS user to run it as", detail=detail, advice=WAY_OUT
     )
 
 
@@ -116,18 +129,25 @@ def _lookup(name: str) -> Account | None:
 
 def _unused(account: Account) -> bool:
     """Whether nothing but our own servers runs as this user; without /proc that cannot be known."""
-    theirs: dict[int, int] = {}
-    ours: set[int] = set()
     if not Path("/proc/self/status").exists():
         return False
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError, KeyError, ValueError):
-            fields = dict(line.split(":", 1) for line in (entry / "status").read_text().splitlines() if ":" in line)
-            if str(account.uid) in fields["Uid"].split():
-                theirs[int(entry.name)] = int(fields["PPid"])
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-                if any(part.startswith(os.fsencode(f"{ROOT_BASE}/")) for part in command[2:3]):
-                    ours.add(int(entry.name))
-    return all(pid in ours or parent in ours for pid, parent in theirs.items())
+    return all(
+        _is_ours(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _runs_as(entry, account)
+    )
+
+
+def _runs_as(process: Path, account: Account) -> bool:
+    try:
+        fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
+    except OSError:  # it has ended
+        return False
+    return str(account.uid) in fields["Uid"].split() and "Z" not in fields["State"].split()
+
+
+def _is_ours(process: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    # a server names its directory; its children (also those that outlive it for a moment) bear the cluster's name
+    return words[0].startswith(b"postgres: tusk-") or any(w.startswith(os.fsencode(f"{ROOT_BASE}/")) for w in words)

@@ -51,14 +51,14 @@ class Cluster:
 
 def claim(name: str, folder: Path) -> Cluster:
     """Return the cluster of this folder; a new or empty folder becomes one, anybody else's is refused."""
-    if not folder.exists():
-        folder.mkdir(mode=0o700)
-    accounts.private(folder, None)
     if (folder / _MARKER).exists():
+        accounts.private(folder, None)
         return read(folder, name=name)
+    account, token = accounts.choose(), secrets.token_hex(8)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    accounts.private(folder, None)
     if any(folder.iterdir()):
         raise _not_ours(folder)
-    account, token = accounts.choose(), secrets.token_hex(8)
     home = folder / "server" if account is None else accounts.root_base() / f"{name}-{token}"
     marker = {"made_by": "tusk-jupyter", "name": name, "token": token, "home": str(home)}
     write_private(folder / _MARKER, json.dumps({**marker, "account": account.name if account else None}))
@@ -80,7 +80,7 @@ def read(folder: Path, *, name: str | None = None) -> Cluster:
         raise InvalidInput(f"the embedded cluster is called {found!r}, not {name!r}")
     if account is None:
         home = folder / "server"  # follows the data directory when that is moved
-    cluster = Cluster(found, folder, home, token, accounts.choose(account) if account else None)
+    cluster = Cluster(found, folder, home, token, accounts.recorded(account) if account else None)
     if cluster.account is None and accounts.is_root():
         raise InvalidInput(
             f"the embedded cluster {found!r} was made by an ordinary user, and this is root",

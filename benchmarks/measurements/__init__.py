@@ -1,0 +1,1 @@
+"""What is measured: one module each, ``plan(place, quick=…)`` returns its cases and aims."""

@@ -1,0 +1,59 @@
+"""``%load_ext``: milliseconds it adds to an IPython that is ready, state, SQLite file and log included.
+
+Warm: all bytecode is cached and read once before. In a bare InteractiveShell and in a real ipykernel, where part of
+what an extension imports is loaded already and a console log is added; with a data directory that has to be made, and
+with one that is there.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from side_by_side.cases import Aim, Case, Measurement, Sample
+from side_by_side.kernel import started
+from side_by_side.shell import time_code
+from side_by_side.subjects import JUPYSQL_PSYCOPG2, TUSK
+
+if TYPE_CHECKING:
+    from side_by_side.place import Place
+    from side_by_side.subjects import Subject
+
+LIMIT_MS = 100.0
+SHELL, KERNEL = "in IPython", "in a kernel"
+FRESH = f"{TUSK.name}, new data directory"
+TIMED_IN_KERNEL = """
+import time as _time
+_start = _time.perf_counter()
+{load}
+print("seconds", _time.perf_counter() - _start)
+"""
+
+
+def plan(place: Place, *, quick: bool) -> Measurement:
+    """Three cases, each in a shell and in a kernel."""
+    return Measurement(
+        name="load",
+        title="%load_ext added to a warm start",
+        unit="ms",
+        cases=[
+            Case(TUSK.name, partial(_sample, place, TUSK, fresh=False)),
+            Case(FRESH, partial(_sample, place, TUSK, fresh=True)),
+            Case("jupysql", partial(_sample, place, JUPYSQL_PSYCOPG2, fresh=False)),
+        ],
+        aims=[
+            *(Aim(figure, case, at_most=LIMIT_MS) for figure in (SHELL, KERNEL) for case in (TUSK.name, FRESH)),
+            *(Aim(figure, TUSK.name, over="jupysql", at_most=0.3) for figure in (SHELL, KERNEL)),
+        ],
+        rounds=1 if quick else 7,
+    )
+
+
+def _sample(place: Place, subject: Subject, *, fresh: bool) -> Sample:
+    variables = {"TUSK_DATA_DIR": place.fresh_directory()} if fresh else {}
+    in_shell = time_code(place, subject, timed=subject.load_code(), variables=variables).seconds[0]
+    variables = {"TUSK_DATA_DIR": place.fresh_directory()} if fresh else {}
+    with started(place, subject, **variables) as kernel:
+        printed = kernel.run(TIMED_IN_KERNEL.format(load=subject.load_code()))
+    in_kernel = float(printed.rsplit("seconds", 1)[1])
+    return {SHELL: [in_shell * 1000], KERNEL: [in_kernel * 1000]}

@@ -1,0 +1,73 @@
+"""Small queries: what one magic costs when the server has nothing to do, beside psycopg and a DataFrame by hand.
+
+Median of 500 calls of ``run_line_magic`` per process, after 50 unmeasured ones. The line of a status that we show after
+the cell is not in it, nor is JupySQL's feedback, which is switched off.
+"""
+
+from __future__ import annotations
+
+import statistics
+from functools import partial
+from typing import TYPE_CHECKING
+
+from side_by_side.cases import Aim, Case, Measurement, Sample
+from side_by_side.shell import time_code
+from side_by_side.subjects import JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3, TUSK
+
+if TYPE_CHECKING:
+    from side_by_side.place import Place
+    from side_by_side.subjects import Subject
+
+BY_HAND = "psycopg + DataFrame"
+ONE, TEN = "select 1", "10 x 6"
+QUERIES = {
+    ONE: "select 1",
+    TEN: (
+        "select i, i * 1.5::float8 as f, 'name ' || i as t, i % 2 = 0 as b, date '2020-01-01' + i as d,"
+        " i * 1000000::int8 as n from generate_series(1, 10) i"
+    ),
+}
+BY_HAND_SETUP = "import psycopg, pandas as pd\nconn = psycopg.connect(autocommit=True)\n"
+BY_HAND_CODE = "c = conn.execute({sql!r})\npd.DataFrame(c.fetchall(), columns=[d.name for d in c.description])"
+
+
+def plan(place: Place, *, quick: bool) -> Measurement:
+    """Three magics and the hand-written way."""
+    repeat = 20 if quick else 500
+    subjects = (TUSK, JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3)
+    return Measurement(
+        name="small",
+        title="Small queries by run_line_magic, median of 500 per process",
+        unit="µs",
+        cases=[
+            *(Case(subject.name, partial(_magic, place, subject, repeat)) for subject in subjects),
+            Case(BY_HAND, partial(_by_hand, place, repeat)),
+        ],
+        aims=[
+            Aim(ONE, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.5),
+            Aim(ONE, TUSK.name, over=BY_HAND, at_most=2.0),
+            Aim(TEN, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.5),
+            Aim(TEN, TUSK.name, over=BY_HAND),
+        ],
+        rounds=1 if quick else 3,
+        warm_up=False,
+    )
+
+
+def _magic(place: Place, subject: Subject, repeat: int) -> Sample:
+    setup = subject.load_code() + subject.connect_code()
+    return {
+        name: [_median_us(place, subject, setup, subject.line_code(query), repeat)] for name, query in QUERIES.items()
+    }
+
+
+def _by_hand(place: Place, repeat: int) -> Sample:
+    return {
+        name: [_median_us(place, TUSK, BY_HAND_SETUP, BY_HAND_CODE.format(sql=query), repeat)]
+        for name, query in QUERIES.items()
+    }
+
+
+def _median_us(place: Place, subject: Subject, setup: str, timed: str, repeat: int) -> float:
+    done = time_code(place, subject, setup=setup, timed=timed, warm_up=max(1, repeat // 10), repeat=repeat)
+    return statistics.median(done.seconds) * 1e6

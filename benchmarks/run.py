@@ -1,0 +1,95 @@
+"""Measure tusk-jupyter beside its peers on one PostgreSQL, in one run: ``python benchmarks/run.py``.
+
+The first run makes the peers' environment (half a minute, needs the package index); after that nothing is fetched. The
+exit code is 1 when a figure misses its aim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from measurements import fetch, interrupt, load, memory, small
+from side_by_side import report
+from side_by_side.environments import versions
+from side_by_side.place import Place, prepared
+from side_by_side.rounds import measured
+
+PLANS = {
+    "load": load.plan,
+    "memory": memory.plan,
+    "small": small.plan,
+    "interrupt": interrupt.plan,
+    "fetch": fetch.plan,
+}
+PACKAGES = (
+    "tusk-jupyter",
+    "jupysql",
+    "ipython",
+    "ipykernel",
+    "psycopg",
+    "psycopg2-binary",
+    "sqlalchemy",
+    "pandas",
+    "pyarrow",
+)
+
+
+def main() -> int:
+    options = _options()
+    with prepared(options.cache) as place:
+        about = _about(place, quick=options.quick)
+        print(_heading(about))
+        records, all_met = {}, True
+        for name in options.only or PLANS:
+            measurement = PLANS[name](place, quick=options.quick)
+            samples = measured(measurement)
+            print(report.tables(measurement, samples), flush=True)
+            records[name] = report.record(measurement, samples)
+            all_met &= all(report.met(samples, aim) is not False for aim in measurement.aims)
+    if options.save:
+        options.save.write_text(
+            json.dumps(about | {"measurements": records}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
+    return 0 if all_met else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=PLANS, help="these measurements instead of all")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it run? its figures mean nothing")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write everything measured to FILE, as JSON")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where the peers' environment is kept")
+    return parser.parse_args()
+
+
+def _about(place: Place, *, quick: bool) -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "quick": quick,
+        "cpus": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "postgresql": place.server.version,
+        "versions": {name: versions(python, PACKAGES) for name, python in place.pythons.items()},
+    }
+
+
+def _heading(about: dict[str, Any]) -> str:
+    lines = [
+        f"{about['date']}: {about['cpus']} CPUs, {about['platform']}, Python {about['python']}, "
+        f"PostgreSQL {about['postgresql']}" + (", QUICK: figures mean nothing" if about["quick"] else "")
+    ]
+    for name, found in about["versions"].items():
+        lines.append(f"{name}: " + ", ".join(f"{package} {version}" for package, version in found.items()))
+    return "\n\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

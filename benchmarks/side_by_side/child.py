@@ -1,0 +1,56 @@
+"""The child: an InteractiveShell that is ready, then code that is timed, as ``timeit`` does it.
+
+It runs in any environment. Takes a JSON job as its argument and prints its figures as the last line. Code is Python text: ``setup`` runs once,
+``timed`` is compiled once and run ``warm_up`` times unmeasured, then ``repeat`` times. Memory is the peak that the
+timed part adds to what the process held before it (``VmHWM``, reset through ``clear_refs``; Linux).
+"""
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.io import capture_output
+
+
+def main() -> None:
+    job = json.loads(sys.argv[1])
+    shell = InteractiveShell.instance()
+    with capture_output():
+        shell.run_cell("1 + 1")
+        namespace = {"get_ipython": lambda: shell}
+        exec(job["setup"], namespace)
+        code = compile(job["timed"], "<timed>", "exec")
+        for _ in range(job["warm_up"]):
+            exec(code, namespace)
+        gc.collect()
+        times, added = timed(code, namespace, job["repeat"])
+    print(json.dumps({"seconds": times, "added_mb": added}))
+
+
+def timed(code: object, namespace: dict[str, object], repeat: int) -> tuple[list[float], float]:
+    before = reset_peak()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        exec(code, namespace)
+        times.append(time.perf_counter() - start)
+    return times, status_mb("VmHWM") - before
+
+
+def reset_peak() -> float:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return status_mb("VmRSS")
+
+
+def status_mb(field: str) -> float:
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(field)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Measure code in an InteractiveShell of a fresh process; see ``child.py``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from side_by_side.place import Place
+    from side_by_side.subjects import Subject
+
+CHILD = Path(__file__).parent / "child.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The seconds of each repetition, and the memory that all of them added at their peak."""
+
+    seconds: list[float]
+    added_mb: float
+
+
+def time_code(
+    place: Place,
+    subject: Subject,
+    *,
+    setup: str = "",
+    timed: str,
+    warm_up: int = 0,
+    repeat: int = 1,
+    variables: dict[str, str] | None = None,
+) -> Timing:
+    """Run ``setup`` once and ``timed`` ``repeat`` times in the subject's environment."""
+    job = {"setup": setup, "timed": timed, "warm_up": warm_up, "repeat": repeat}
+    done = subprocess.run(
+        # -P: the child's folder is no place to import from
+        [place.python(subject), "-P", str(CHILD), json.dumps(job)],
+        env=place.environment(**(variables or {})),
+        cwd=place.scratch,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{subject.name}: {done.stderr[-2000:]}")
+    return Timing(**json.loads(done.stdout.splitlines()[-1]))

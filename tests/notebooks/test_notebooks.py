@@ -1,0 +1,75 @@
+"""Every notebook runs, and together they show every magic, option and preference."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FAILURES = {  # notebook → what its cells that are meant to fail say
+    "quickstart.ipynb": ['column "dep_dely" does not exist', "stopped by --timeout"],
+    "sessions.ipynb": ["cannot execute DELETE in a read-only transaction", "invalid input syntax for type integer"],
+}
+
+
+def test_there_are_notebooks():
+    assert {path.name for path in NOTEBOOKS} >= set(FAILURES)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook_runs(notebook_runner, path):
+    executed = notebook_runner(path)
+    failed = [
+        output["evalue"]
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "error"
+    ]
+    expected = FAILURES[path.name]
+    assert len(failed) == len(expected), failed
+    for said, words in zip(failed, expected, strict=True):
+        assert words in said
+    assert "widgets" not in executed.metadata
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_outputs_are_stripped(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def shown():
+    text = "\n".join(cell["source"] for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells)
+    return set(re.findall(r"%{1,2}\w+|--?[a-zA-Z][\w-]*", text)), text
+
+
+def test_every_option_is_shown():
+    from tusk_jupyter.magics.arguments import CELL_OPTIONS, LINE_OPTIONS
+    from tusk_jupyter.magics.connect import CONNECT_OPTIONS
+
+    words, _ = shown()
+    options = {*CELL_OPTIONS.names, *LINE_OPTIONS.names, *CONNECT_OPTIONS.names}
+    assert options - words == set()
+
+
+def test_every_magic_and_subcommand_is_shown():
+    from tusk_jupyter.magics.tusk import TuskCommands
+
+    words, text = shown()
+    assert {"%sql", "%%sql", "%tsql", "%%tsql", "%tusk", "%tusk_connect", "%load_ext"} - words == set()
+    names = {name[3:].replace("_", "-") for name in dir(TuskCommands) if name.startswith("do_")}
+    assert {name for name in names if f"%tusk {name}" not in text} == set()
+
+
+def test_every_preference_is_shown():
+    from tusk_jupyter.state import Tusk
+
+    _, text = shown()
+    assert {name for name in Tusk.class_own_traits(config=True) if f"Tusk.{name}" not in text} == set()

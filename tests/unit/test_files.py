@@ -1,0 +1,218 @@
+"""Data directory, log, SQLite file and markers, on a real disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from tusk_jupyter import log, paths
+from tusk_jupyter.errors import InitializationError, MigrationError, StorageError
+from tusk_jupyter.storage.database import Database
+from tusk_jupyter.storage.departed import OpenTransactions
+from tusk_jupyter.storage.files import Files
+from tusk_jupyter.storage.history import HistoryRow, record
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def files():
+    files = Files()
+    yield files
+    files.close()
+
+
+def row(**fields):
+    base = dict.fromkeys(HistoryRow.__dataclass_fields__)
+    return HistoryRow(**base | {"query_id": "q", "connection_id": "c", "connection": "db", "sql": "select 1",
+                                "parameters": ("a",), "started_at": "2026-01-01"} | fields)
+
+
+def test_the_directory_is_the_environments(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUSK_DATA_DIR", str(tmp_path / "x"))
+    assert paths.data_dir() == tmp_path / "x"
+    monkeypatch.delenv("TUSK_DATA_DIR")
+    monkeypatch.setenv("TUSK_DEV", "1")
+    monkeypatch.chdir(tmp_path)
+    assert paths.data_dir() == tmp_path / ".tusk-dev"
+    monkeypatch.delenv("TUSK_DEV")
+    assert paths.data_dir().name == "tusk-jupyter"
+
+
+def test_everything_is_private(files, tmp_path):
+    assert files.open(tmp_path / "deep" / "data") == []
+    directory = tmp_path / "deep" / "data"
+    assert mode(directory) == mode(directory / "logs") == 0o700
+    assert mode(directory / "tusk.db") == 0o600
+    (logfile,) = (directory / "logs").iterdir()
+    assert mode(logfile) == 0o600
+    assert str(os.getpid()) in logfile.name
+
+
+@pytest.mark.parametrize("obstacle", ["a file in the way", "a file among the parents"])
+def test_a_directory_that_cannot_be_is_one_problem_that_names_it(files, tmp_path, obstacle):
+    (tmp_path / "taken").write_text("x")
+    directory = tmp_path / "taken" if obstacle == "a file in the way" else tmp_path / "taken" / "data"
+    (problem,) = files.open(directory)
+    assert isinstance(problem, InitializationError)
+    assert str(directory) in problem.message
+    assert "%tusk data-dir" in problem.advice
+    assert files.database is None
+    files.mark("c", "db", since="now", statements=1)
+    assert files.departed() == []
+
+
+def test_a_directory_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:  # root may write everywhere, nobody may not
+            os.setuid(65534)
+        try:
+            paths.ensure_dir(tmp_path / "data")
+        except InitializationError as error:
+            os._exit(7 if "permission denied" in error.message else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    tmp_path.chmod(0o700)
+
+
+def test_log_lines_hold_no_password(files, tmp_path):
+    files.open(tmp_path)
+    logger = logging.getLogger("tusk_jupyter.test")
+    logger.warning("to %s", "postgresql://u:hunter2@h/db")
+    logger.warning("password='hunter2' sslpassword=hunter2")
+    logger.warning("alter role u password 'hunter2'")
+    files.close()
+    (logfile,) = (tmp_path / "logs").iterdir()
+    text = logfile.read_text()
+    assert "hunter2" not in text
+    assert text.count("****") == 4
+
+
+def test_a_new_day_is_a_new_file_and_old_ones_go(tmp_path):
+    old, fresh = tmp_path / "tusk-2020-01-01-1.log", tmp_path / "tusk-2020-01-02-1.log"
+    old.write_text("x")
+    fresh.write_text("x")
+    os.utime(old, (0, 0))
+    assert log.start(tmp_path) is None
+    logger = logging.getLogger("tusk_jupyter")
+    record = logger.makeRecord("tusk_jupyter", logging.INFO, "", 0, "tomorrow", (), None)
+    record.created += 86400
+    logger.handle(record)
+    log.stop()
+    assert not old.exists()
+    assert fresh.exists()
+    assert len(list(tmp_path.glob(f"*-{os.getpid()}.log"))) == 2
+
+
+def test_the_level_is_the_environments(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUSK_LOG_LEVEL", "ERROR")
+    log.start(tmp_path)
+    logging.getLogger("tusk_jupyter").warning("not this")
+    logging.getLogger("tusk_jupyter").error("this")
+    log.stop()
+    text = "".join(p.read_text() for p in tmp_path.glob("*.log"))
+    assert "not this" not in text
+    assert "this" in text
+
+
+def test_nothing_is_logged_to_the_cell(tmp_path, capfd):
+    log.start(tmp_path)
+    logging.getLogger("tusk_jupyter").error("secret life")
+    log.stop()
+    logging.getLogger("tusk_jupyter").error("after the end")
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_history_is_one_row_with_names_only(tmp_path):
+    database = Database(tmp_path / "tusk.db")
+    record(database, row())
+    database.close()
+    with sqlite3.connect(tmp_path / "tusk.db") as conn:
+        assert conn.execute("select sql, parameters from history").fetchall() == [("select 1", '["a"]')]
+        assert conn.execute("select version from migrations").fetchall() == [(1,)]
+    conn.close()
+
+
+def test_eight_writers_lose_nothing(tmp_path):
+    databases = [Database(tmp_path / "tusk.db") for _ in range(8)]
+    futures = [d.write(lambda c: c.execute("insert into migrations values (null, 'x')")) for d in databases * 50]
+    assert [f.exception(timeout=20) for f in futures] == [None] * 400
+    for database in databases:
+        database.close()
+
+
+def test_four_kernels_that_start_at_once_migrate_once(tmp_path):
+    start, made = threading.Barrier(4), []
+
+    def open_one():
+        start.wait()
+        made.append(Database(tmp_path / "tusk.db"))
+
+    threads = [threading.Thread(target=open_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4
+    for database in made:
+        database.close()
+
+
+def test_a_failing_write_changes_nothing_and_says_so(tmp_path):
+    database = Database(tmp_path / "tusk.db")
+
+    def job(conn):
+        conn.execute("insert into migrations values (99, 'x')")
+        raise sqlite3.OperationalError("disk full")
+
+    assert isinstance(database.write(job).exception(timeout=5), StorageError)
+    count = database.write(lambda c: c.execute("select count(*) from migrations where version = 99").fetchone()[0])
+    assert count.result(timeout=5) == 0
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [("pragma user_version = 99", "newer"), ("pragma application_id = 7", "another application")],
+)
+def test_a_file_that_is_not_for_us_is_left_alone(tmp_path, statement, words):
+    Database(tmp_path / "tusk.db").close()
+    conn = sqlite3.connect(tmp_path / "tusk.db")
+    conn.execute(statement)
+    conn.commit()
+    conn.close()
+    before = (tmp_path / "tusk.db").read_bytes()
+    with pytest.raises(MigrationError, match=words):
+        Database(tmp_path / "tusk.db")
+    assert (tmp_path / "tusk.db").read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_a_storage_error(tmp_path):
+    (tmp_path / "tusk.db").write_bytes(b"not sqlite" * 1000)
+    with pytest.raises(StorageError, match="not a database"):
+        Database(tmp_path / "tusk.db")
+
+
+def test_a_transaction_of_a_process_that_is_gone_is_told_once(tmp_path):
+    gone = os.fork()
+    if gone == 0:
+        OpenTransactions(tmp_path).note("c1", "shop", since="14:02", statements=3)
+        os._exit(0)
+    os.waitpid(gone, 0)
+    mine = OpenTransactions(tmp_path)
+    mine.note("c2", "other", since="14:03", statements=1)
+    (left,) = mine.departed()
+    assert (left.connection, left.since, left.statements, left.pid) == ("shop", "14:02", 3, gone)
+    assert mine.departed() == []
+    mine.note("c2", "other", since=None, statements=0)
+    assert list(tmp_path.iterdir()) == []

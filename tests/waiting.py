@@ -1,0 +1,47 @@
+"""Waiting for what must come true, and looking at a server from outside while it does."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+
+
+def wait_until(condition, *, timeout=10.0):
+    """Return the first true value of ``condition()``; fail when there is none in time."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)
+    return found
+
+
+def ask(conninfo, statement, *values):
+    """Return the first column of the first row, read on a session of its own."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        row = conn.execute(statement, values).fetchone()
+    return row[0] if row else None
+
+
+def running(conninfo, fragment):
+    """Return the pid of another session that is running a statement with ``fragment`` in it."""
+    return ask(
+        conninfo,
+        "select pid from pg_stat_activity where state = 'active' and query like %s and pid <> pg_backend_pid()",
+        f"%{fragment}%",
+    )
+
+
+def backends(conninfo):
+    """Return the pids of the other sessions in this database that are a kernel's."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        rows = conn.execute(
+            "select pid from pg_stat_activity where datname = current_database() and application_name = 'Tusk'"
+        ).fetchall()
+    return {pid for (pid,) in rows}
+
+
+def terminate(conninfo, pid):
+    """End a backend and wait until it is gone."""
+    ask(conninfo, "select pg_terminate_backend(%s, 5000)", pid)
+    wait_until(lambda: not ask(conninfo, "select count(*) from pg_stat_activity where pid = %s", pid))
