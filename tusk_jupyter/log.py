@@ -3,8 +3,8 @@
 One file per *process*, because handlers that rotate a shared file lose lines (319 of 800, measured), and per day, kept
 14 days. The console is the terminal of the notebook server. In a kernel neither ``sys.stderr`` nor ``sys.__stderr__``
 is that: ipykernel puts a pipe to the cell under file descriptor 2 as well, and keeps a copy of the original one, which
-its own log uses too. In a terminal the console is where the user works, so there it gets nothing. Every record passes a
-filter that masks passwords before any handler sees it. A file that cannot be opened costs one warning, not one
+its own log uses too. In a terminal the console is where the user works, so there it gets nothing. Passwords
+are masked in every finished line. A file that cannot be opened costs one warning, not one
 traceback per record.
 """
 
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 
 KEEP_DAYS = 14
 ROOT = logging.getLogger("tusk_jupyter")
+# psycopg's warnings (a pool that cannot reconnect) would go to the cell otherwise, by logging's handler of last resort
+LOGGERS = (ROOT, logging.getLogger("psycopg"))
+for _logger in LOGGERS:
+    _logger.addHandler(logging.NullHandler())
+_handlers: list[logging.Handler] = []
 
 
-class _Redact(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
-        return True
+class _Redacted(logging.Formatter):
+    """Masks passwords in the finished line: a traceback's last line is text of somebody else's, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 class _Console(logging.Handler):
@@ -91,7 +97,7 @@ def start(directory: Path | None) -> TuskError | None:
     level = logging.getLevelName(os.environ.get("TUSK_LOG_LEVEL", default).upper())
     ROOT.setLevel(level if isinstance(level, int) else logging.INFO)
     ROOT.propagate = False
-    layout = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
+    layout = _Redacted("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
     if (console := _console()) is not None:
         _add(_Console(console), layout)
     from tusk_jupyter.errors import InitializationError
@@ -121,17 +127,18 @@ def _console() -> int | None:
 
 def stop() -> None:
     """Close what :func:`start` opened."""
-    for handler in list(ROOT.handlers):
-        ROOT.removeHandler(handler)
+    while _handlers:
+        handler = _handlers.pop()
+        for logger in LOGGERS:
+            logger.removeHandler(handler)
         handler.close()
-    if not ROOT.handlers:
-        ROOT.addHandler(logging.NullHandler())
 
 
 def _add(handler: logging.Handler, layout: logging.Formatter) -> None:
     handler.setFormatter(layout)
-    handler.addFilter(_Redact())
-    ROOT.addHandler(handler)
+    _handlers.append(handler)
+    for logger in LOGGERS:
+        logger.addHandler(handler)
 
 
 def _forget_old(directory: Path) -> None:

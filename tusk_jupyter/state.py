@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import sys
+import types
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -265,3 +266,13 @@ class Tusk(SingletonConfigurable):
         connection = self.connection(name)
         with blocks.transaction(connection.session):
             yield connection
+
+
+class _State(types.ModuleType):
+    """``import tusk_jupyter.state`` puts this module over the public function ``tusk_jupyter.state``: both can be called."""
+
+    def __call__(self) -> Tusk:
+        return Tusk.instance()
+
+
+sys.modules[__name__].__class__ = _State

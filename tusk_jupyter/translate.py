@@ -73,7 +73,7 @@ def query_error(
 def _without_passwords(diag: Diagnostic, statement: str) -> Diagnostic:
     """Mask what the server repeats of a password: a syntax error quotes the token, CONTEXT the whole statement."""
     literals = password_literals(statement)
-    fields = {}
+    fields: dict[str, Any] = {}
     for name in ("message_primary", "message_detail", "message_hint", "context", "internal_query"):
         text = plain = getattr(diag, name)
         if text is None:

@@ -1,8 +1,9 @@
 """The child: an InteractiveShell that is ready, then code that is timed, as ``timeit`` does it.
 
-It runs in any environment. Takes a JSON job as its argument and prints its figures as the last line. Code is Python text: ``setup`` runs once,
-``timed`` is compiled once and run ``warm_up`` times unmeasured, then ``repeat`` times. Memory is the peak that the
-timed part adds to what the process held before it (``VmHWM``, reset through ``clear_refs``; Linux).
+It runs in any environment, takes a JSON job as its argument and writes its figures to the file that the job names (what
+it prints belongs to whom it measures). Code is Python text: ``setup`` runs once, ``timed`` is compiled once and run
+``warm_up`` times unmeasured, then ``repeat`` times. Memory is the peak that the timed part adds to what the process
+held before it (``VmHWM``, reset through ``clear_refs``; Linux).
 """
 
 import gc
@@ -27,7 +28,7 @@ def main() -> None:
             exec(code, namespace)
         gc.collect()
         times, added = timed(code, namespace, job["repeat"])
-    print(json.dumps({"seconds": times, "added_mb": added}))
+    Path(job["answer"]).write_text(json.dumps({"seconds": times, "added_mb": added}), encoding="ascii")
 
 
 def timed(code: object, namespace: dict[str, object], repeat: int) -> tuple[list[float], float]:

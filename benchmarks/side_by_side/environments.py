@@ -45,5 +45,5 @@ def versions(python: Path, packages: tuple[str, ...]) -> dict[str, str]:
         "    try: print(name, m.version(name))\n"
         "    except m.PackageNotFoundError: pass"
     )
-    done = subprocess.run([python, "-c", code, *packages], check=True, text=True, capture_output=True)
+    done = subprocess.run([python, "-P", "-c", code, *packages], check=True, text=True, capture_output=True)
     return dict(line.split() for line in done.stdout.splitlines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ def started(place: Place, subject: Subject, **variables: str) -> Iterator[Kernel
     """Start a kernel, and end it with the block."""
     manager = _Manager()
     manager.interpreter = place.python(subject)
-    manager.start_kernel(env=place.environment(**variables), cwd=str(place.scratch))
+    quiet = subprocess.DEVNULL
+    manager.start_kernel(env=place.environment(**variables), cwd=str(place.scratch), stdout=quiet, stderr=quiet)
     client = manager.client()
     client.start_channels()
     try:

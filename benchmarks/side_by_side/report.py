@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 def tables(measurement: Measurement, samples: Samples) -> str:
     """Return the two tables of a measurement: what was measured, and what it comes to."""
+    names = [case.name for case in measurement.cases]
     figures = [
-        (figure, case, f"{_number(median)} {measurement.unit_of(figure)}", f"{_number(low)}–{_number(high)}", count)
-        for figure, case, median, low, high, count in _rows(measurement, samples)
+        (f"{figure}, {measurement.unit_of(figure)}", *(_cell(samples.get((figure, name))) for name in names))
+        for figure in dict.fromkeys(figure for figure, _ in samples)
     ]
     verdicts = [_verdict(measurement, samples, aim) for aim in measurement.aims]
     return "\n".join(
         [
             f"### {measurement.title}",
             "",
-            *_markdown(("figure", "case", "median", "lowest–highest", "n"), figures),
+            "Median (lowest–highest; how many).",
+            "",
+            *_markdown(("", *names), figures),
             "",
             *_markdown(("tusk-jupyter", "comes to", "aim", ""), verdicts),
             "",
@@ -33,21 +36,23 @@ def tables(measurement: Measurement, samples: Samples) -> str:
 
 def record(measurement: Measurement, samples: Samples) -> dict[str, Any]:
     """Return the same as plain data for JSON, with every sample."""
-    rows = _rows(measurement, samples)
     return {
         "title": measurement.title,
         "figures": [
             {
-                "figure": figure, "case": case, "unit": measurement.unit_of(figure), "median": median,
-                "lowest": low, "highest": high, "n": count, "samples": samples[figure, case],
+                "figure": figure,
+                "case": case,
+                "unit": measurement.unit_of(figure),
+                "median": statistics.median(values),
+                "samples": values,
             }
-            for figure, case, median, low, high, count in rows
+            for (figure, case), values in samples.items()
         ],
         "aims": [
             {"figure": describe(aim), "value": value(samples, aim), "at_most": aim.at_most, "met": met(samples, aim)}
             for aim in measurement.aims
         ],
-    }  # fmt: skip
+    }
 
 
 def value(samples: Samples, aim: Aim) -> float:
@@ -73,14 +78,11 @@ def _median(samples: Samples, aim: Aim, case: str) -> float:
     return ours if aim.less is None else ours - statistics.median(samples[aim.less, case])
 
 
-def _rows(measurement: Measurement, samples: Samples) -> list[tuple[str, str, float, float, float, int]]:
-    figures = list(dict.fromkeys(figure for figure, _ in samples))
-    return [
-        (figure, case.name, statistics.median(values), min(values), max(values), len(values))
-        for figure in figures
-        for case in measurement.cases
-        if (values := samples.get((figure, case.name)))
-    ]
+def _cell(values: list[float] | None) -> str:
+    if not values:
+        return ""
+    spread = f"{_number(min(values))}–{_number(max(values))}; " if len(values) > 1 else ""
+    return f"{_number(statistics.median(values))} ({spread}{len(values)})"
 
 
 def _verdict(measurement: Measurement, samples: Samples, aim: Aim) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ def time_code(
     variables: dict[str, str] | None = None,
 ) -> Timing:
     """Run ``setup`` once and ``timed`` ``repeat`` times in the subject's environment."""
-    job = {"setup": setup, "timed": timed, "warm_up": warm_up, "repeat": repeat}
+    answer = Path(place.fresh_directory())
+    job = {"setup": setup, "timed": timed, "warm_up": warm_up, "repeat": repeat, "answer": str(answer)}
     done = subprocess.run(
         # -P: the child's folder is no place to import from
         [place.python(subject), "-P", str(CHILD), json.dumps(job)],
@@ -45,6 +46,6 @@ def time_code(
         timeout=300,
         check=False,
     )
-    if done.returncode:
-        raise RuntimeError(f"{subject.name}: {done.stderr[-2000:]}")
-    return Timing(**json.loads(done.stdout.splitlines()[-1]))
+    if not answer.exists():
+        raise RuntimeError(f"{subject.name}: {done.stdout[-1000:]} {done.stderr[-3000:]}")
+    return Timing(**json.loads(answer.read_text()))

@@ -697,7 +697,7 @@ def test_every_type_of_the_server_is_read_without_failing(own):
     for start in range(0, len(expressions), 100):
         frame, notes = run.frame(own, "select " + ", ".join(expressions[start : start + 100]))
         assert frame.isna().all(axis=None)
-        assert not [n for n in notes if "occurs more than once" not in n]
+        assert not [n for n in notes if "repeated column names" not in n]
 
 
 # shapes ---------------------------------------------------------------------------------------------------------------
@@ -707,7 +707,7 @@ def test_repeated_names(conn):
     frame, notes = run.frame(conn, "select 1 a, 2 a, 3 a_1")
     assert frame.columns.tolist() == ["a", "a_2", "a_1"]
     assert frame.iloc[0].tolist() == [1, 2, 3]
-    assert notes == ("column 'a' occurs more than once: one is 'a_2' here",)
+    assert notes == ("repeated column names are numbered: 'a' is 'a_2'",)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 20])

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.errors import AuthenticationFailed, ConnectionTimeout, TuskError
+from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, QueryInterrupted, TuskError
 from tusk_jupyter.events import ConnectionEvent
 
 if TYPE_CHECKING:
@@ -170,19 +170,23 @@ class Connection:
 
     def _attempt(self, password: Secret | None) -> Opened | Refused:
         limit = self.target.limits.connect_timeout_s
+        failure: BaseException
         try:
             opened: Opened | Refused = interrupts.call(
                 "connect", lambda: self._open_with_info(password, limit), timeout=limit + GRACE_S, late=_dispose
             )
+        except KeyboardInterrupt:
+            advice = "Nothing is connected. Run the cell again to try again."
+            failure = QueryInterrupted(ConnectionFailed(f"connecting to {self.name} was interrupted", advice=advice))
         except TimeoutError:
-            error = ConnectionTimeout(
+            failure = ConnectionTimeout(
                 f"cannot connect to {self.name}: nothing answered within {limit:g} s",
                 facts=(("tried", self.target.conninfo.redacted()),),
                 duration_s=limit,
             )
         else:
             return opened
-        raise error
+        raise failure
 
     def _open_with_info(self, password: Secret | None, limit: float) -> Opened | Refused:
         from tusk_jupyter.connections import failures, opening

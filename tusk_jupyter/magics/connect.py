@@ -149,7 +149,13 @@ def _embedded(request: ConnectRequest, tusk: Tusk) -> tuple[str, str, Conninfo, 
         raise InvalidInput("there is no data directory to keep an embedded server in")
     server = embedded.start(request.where[0] if request.where else "main", tusk.files.directory / "embedded")
     info = Conninfo(
-        (("host", server.host), ("port", str(server.port)), ("dbname", server.dbname), ("user", server.user)),
+        (
+            ("host", server.host),
+            ("port", str(server.port)),
+            ("dbname", server.dbname),
+            ("user", server.user),
+            ("require_auth", "scram-sha-256"),
+        ),
         password=server.password,
     )
     notes = (server.note,) if server.note else ()

@@ -38,6 +38,15 @@ class TuskMagics(Magics):  # type: ignore[misc]
     @line_cell_magic
     def tsql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run SQL on PostgreSQL: ``%%sql [CONNECTION] [OPTIONS] [NAME <<]`` and statements below it."""
+        return self._run("tsql", line, cell, local_ns or {})
+
+    @no_var_expand
+    @needs_local_scope
+    def sql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
+        """Run SQL on PostgreSQL: ``%%sql [CONNECTION] [OPTIONS] [NAME <<]`` and statements below it."""
+        return self._run("sql", line, cell, local_ns or {})
+
+    def _run(self, magic: str, line: str, cell: str | None, local_ns: Mapping[str, Any]) -> Any:
         from tusk_jupyter.magics import connect, sql
 
         try:
@@ -47,9 +56,10 @@ class TuskMagics(Magics):  # type: ignore[misc]
                 self.output,
                 line=line,
                 body=cell,
-                local_ns=local_ns or {},
-                connect=lambda text: self._connect(text, local_ns or {}),
+                local_ns=local_ns,
+                connect=lambda text: self._connect(text, local_ns),
                 ask=connect.ask,
+                magic=magic,
             )
         except (TuskError, KeyboardInterrupt):
             raise
@@ -80,7 +90,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
     def take_sql(self) -> None:
         """Register ``%sql`` and ``%%sql`` as ours."""
         for kind in ("line", "cell"):
-            self.shell.register_magic_function(self.tsql, magic_kind=kind, magic_name="sql")
+            self.shell.register_magic_function(self.sql, magic_kind=kind, magic_name="sql")
 
 
 def load(shell: Any) -> None:

@@ -7,6 +7,7 @@ something else (the incumbents' longest list of bugs). This reads one word at a 
 from __future__ import annotations
 
 import difflib
+import keyword
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,6 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def identifier(text: str) -> str:
     """Read the name of a Python variable."""
-    if not text.isidentifier():
+    if not text.isidentifier() or keyword.iskeyword(text):
         raise InvalidInput(f"{text!r} is not the name of a variable")
     return text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.queries.lost import STATE, CommitLostError
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.errors import TuskError
 
+PATIENCE_S = 2.0
 _SAID = {
     "committed": "The COMMIT took effect: the server says that the transaction is committed.",
     "aborted": "The COMMIT did not take effect: the server says that the transaction was rolled back.",
@@ -27,9 +29,18 @@ def resolve(error: TuskError, connection: Connection) -> None:
     else:
         try:
             with connection.pool.borrow(timeout_s=5.0) as conn:
-                row = conn.execute("select pg_catalog.txid_status(%s)", (int(error.xid),)).fetchone()
-            said = _SAID.get(row[0]) if row else None
+                said = _SAID.get(_status(conn, int(error.xid)))
         except Exception:  # noqa: BLE001 - the server may be away; then the outcome stays unknown, and that is said
             said = None
     unknown = f"The outcome of the COMMIT is unknown (transaction {error.xid}). Check before you run it again."
     error.transaction = f"{said or unknown} Lost with the session: {STATE}."
+
+
+def _status(conn: Any, xid: int) -> str:
+    # the server notices a cut connection a moment after us: until then its transaction is in progress
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        (status,) = conn.execute("select pg_catalog.txid_status(%s)", (xid,)).fetchone()
+        if status != "in progress" or time.monotonic() >= until:
+            return str(status)
+        time.sleep(0.05)

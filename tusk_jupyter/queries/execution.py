@@ -122,6 +122,9 @@ class Execution:
         self._time_limit_s = 0.0
         self._start = time.monotonic()
         self._canceller = threading.Lock()
+        self._asked_at: float | None = None
+        self._answered = False
+        self._left = False
         self._sink = RowSink(session, options.limit)
         self._future: Future[Outcome] | None = None
 
@@ -160,30 +163,25 @@ class Execution:
         """
         if self._future is None:
             raise errors.InternalError("the statement was not submitted")
-        asked_at: float | None = None
 
         def interrupted(count: int) -> bool:
-            nonlocal asked_at
-            if count == 1 and asked_at is None:
-                asked_at = time.monotonic()
-                self.cancel("interrupt")
-                return False
-            return True
+            self.cancel("interrupt")
+            return count > 1 or self.state == "waiting"
 
         def tick() -> bool:
-            nonlocal asked_at
-            now = time.monotonic()
-            if deadline is not None and asked_at is None and now >= deadline.at:
-                asked_at = now
+            if deadline is not None and time.monotonic() >= deadline.at:
                 self._time_limit_s = deadline.limit_s
                 self.cancel("timeout")
             if on_tick is not None:
                 on_tick()
-            return asked_at is not None and now - asked_at > GIVE_UP_S
+            if self._asked_at is None:
+                return False
+            silent = not self._answered and time.monotonic() - self._asked_at > GIVE_UP_S
+            return self.state == "waiting" or silent
 
-        if not interrupts.wait(self._future, on_interrupt=interrupted, on_tick=tick):
-            return self._give_up()
-        return self._future.result()
+        if interrupts.wait(self._future, on_interrupt=interrupted, on_tick=tick):
+            return self._future.result()
+        return self._leave()
 
     def cancel(self, reason: str = "cancel") -> bool:
         """Ask the server to stop the statement; return at once, ``False`` when it has ended already."""
@@ -192,6 +190,7 @@ class Execution:
         if self._canceller.acquire(blocking=False):
             self._reason = reason
             self._token.requested = True
+            self._asked_at = time.monotonic()
             interrupts.spawn("cancel", self._ask_until_done)
         return True
 
@@ -205,13 +204,27 @@ class Execution:
                 return
             _wait_done(future, RESEND_S)
 
-    def _give_up(self) -> Outcome:
-        """The server is silent, or the user has lost patience: end the session, and say what that means."""
-        before = self.session.transaction
-        self.session.abandon("given up: the server did not answer the cancel request")
-        self.state = "cancelled"
-        error = lost.given_up(self.session, before, after_s=self.elapsed_ms / 1000)
-        return Outcome(None, error, None, self.state)
+    def _leave(self) -> Outcome:
+        """Stop waiting: out of the queue, out of a conversion that takes long, or from a server that is silent."""
+        self._left = True
+        before, after_s = self.session.transaction, self.elapsed_ms / 1000
+        error: TuskError
+        if self.state == "waiting":
+            error = QueryCancelled(f"left the queue after {after_s:.1f} s: nothing was sent")
+        elif not self._answered:
+            self.session.abandon("given up: the server did not answer the cancel request")
+            error = lost.given_up(self.session, before, after_s=after_s)
+        else:
+            error = QueryCancelled(
+                f"left after {after_s:.1f} s: the statement had finished, its result was still being converted"
+            )
+            error.transaction = lost.transaction_sentence(before)
+        if self._reason == "timeout":
+            error = QueryTimeout(
+                error.message, advice=error.advice, transaction=error.transaction, duration_s=self._time_limit_s
+            )
+        self.state = "timeout" if self._reason == "timeout" else "cancelled"
+        return Outcome(None, error, self.session.transaction if self.session.lost is None else None, self.state)
 
     @property
     def interrupted(self) -> bool:
@@ -223,9 +236,24 @@ class Execution:
     def _perform(self) -> Outcome:
         if self._sink.expects_rows(self.statement):
             self._sink.warm_up()
+        if self._left:
+            return Outcome(None, QueryCancelled("nobody waits any more"), self.session.transaction, self.state)
         self._start = time.monotonic()
         self.state = "running"
         work = _Work(self._sink)
+        error = self._answer(work)
+        self._answered = True
+        result = None
+        if error is None:
+            try:
+                result = self._result(work)
+            except BaseException as crash:  # noqa: BLE001 - the session is fine; the conversion is reported
+                error = translate.translate(crash, doing="converting the result")
+        self._after(error)
+        return Outcome(result, error, self.session.transaction, self.state)
+
+    def _answer(self, work: _Work) -> TuskError | None:
+        """Run the statement to the server's last word on it; return what went wrong."""
         before = self.session.transaction
         xid = self._transaction_id()
         savepoint = self._options.savepoint and self._takes_savepoint()
@@ -237,21 +265,14 @@ class Execution:
             if savepoint:
                 self._end_savepoint(failed=error is not None, work=work)
         except CancelledBeforeSentError:
-            error = self._cancelled(QueryCancelled("the statement was cancelled before it was sent"))
+            return self._cancelled(QueryCancelled("the statement was cancelled before it was sent"))
         except SessionLostError as loss:
-            error = lost.lost(self.session, loss, statement=self.statement, before=before, xid=xid)
+            return lost.lost(self.session, loss, statement=self.statement, before=before, xid=xid)
         except TuskError as refused:
-            error = refused
+            return refused
         except BaseException as crash:  # noqa: BLE001 - nothing may be lost on the way to the user
-            error = translate.translate(crash, doing="reading the result")
-        result = None
-        if error is None:
-            try:
-                result = self._result(work)
-            except BaseException as crash:  # noqa: BLE001 - the session is fine; the conversion is reported
-                error = translate.translate(crash, doing="converting the result")
-        self._after(error)
-        return Outcome(result, error, self.session.transaction, self.state)
+            return translate.translate(crash, doing="reading the result")
+        return error
 
     def _transaction_id(self) -> str | None:
         # the only way to learn later what became of a COMMIT that the network swallowed
@@ -426,12 +447,9 @@ class Execution:
         if self._token.unconfirmed and self.session.lost is None:
             self.session.abandon("a cancel request got no answer, and could hit a later statement")
         if error is None:
-            self.state = "completed"
             self._track_settings()
-        elif isinstance(error, QueryTimeout):
-            self.state = "timeout"
-        else:
-            self.state = "cancelled" if isinstance(error, QueryCancelled) else "failed"
+        if not self._left:  # else its end has been told already
+            self.state = _final_state(error)
         if error is not None and error.transaction is None and self.session.lost is None:
             error.transaction = lost.transaction_sentence(self.session.transaction)
 
@@ -454,3 +472,11 @@ def _wait_done(future: Future[Any], seconds: float) -> None:
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
     done.wait(seconds)
+
+
+def _final_state(error: TuskError | None) -> str:
+    if error is None:
+        return "completed"
+    if isinstance(error, QueryTimeout):
+        return "timeout"
+    return "cancelled" if isinstance(error, QueryCancelled) else "failed"

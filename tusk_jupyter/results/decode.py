@@ -175,7 +175,11 @@ def _text(values: Iterable[bytes | None], encoding: str) -> pa.Array:
 
 
 def _store_bytea(values: Iterable[bytes | None]) -> pa.Array:
-    return pa.array([None if value is None else parse_bytea(value) for value in values], BYTES)
+    raw = list(values)
+    try:
+        return pa.array([None if value is None else parse_bytea(value) for value in raw], BYTES)
+    except ValueError:
+        return _text(raw, UTF8)
 
 
 def _booleans(text: pa.Array) -> pa.Array:

@@ -11,24 +11,31 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_NAMED: Final = 3
 _NOT_A_WORD: Final = re.compile(r"\W")
 
 
 def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names with repeated ones numbered (``a``, ``a_1``), and the notes that say so."""
+    """Return the names with repeated ones numbered (``a``, ``a_1``), and the note that says so."""
     taken = set(names)
     seen: set[str] = set()
     unique: list[str] = []
-    notes: list[str] = []
+    renamed: list[str] = []
     for name in names:
         if name in seen:
-            renamed = next(c for n in range(1, len(names) + 1) if (c := f"{name}_{n}") not in taken)
-            taken.add(renamed)
-            notes.append(f"column {name!r} occurs more than once: one is {renamed!r} here")
-            name = renamed  # noqa: PLW2901 - the name from here on
-        seen.add(name)
-        unique.append(name)
-    return tuple(unique), tuple(notes)
+            free = next(c for n in range(1, len(names) + 1) if (c := f"{name}_{n}") not in taken)
+            taken.add(free)
+            renamed.append(f"{name!r} is {free!r}")
+            unique.append(free)
+        else:
+            seen.add(name)
+            unique.append(name)
+    return tuple(unique), (_renamed(renamed),) if renamed else ()
+
+
+def _renamed(renamed: Sequence[str]) -> str:
+    more = f" and {len(renamed) - _NAMED} more" if len(renamed) > _NAMED else ""
+    return f"repeated column names are numbered: {', '.join(renamed[:_NAMED])}{more}"
 
 
 def row_type(name: str, fields: Iterable[str]) -> type[Any]:

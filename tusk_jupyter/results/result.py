@@ -86,17 +86,26 @@ class Result:
 
 
 def _tuples(frame: Any, rowcount: int) -> Iterable[tuple[Any, ...]]:
-    kind = type(frame).__module__.partition(".")[0]
-    if kind == "polars":
-        return frame.rows() if frame.width else [()] * rowcount
     if not frame.shape[1]:
         return [()] * rowcount
-    if kind == "pyarrow":
-        return zip(*(column.to_pylist() for column in frame.itercolumns()), strict=True)
-    return zip(*(_python_values(frame.iloc[:, i]) for i in range(frame.shape[1])), strict=True)
+    kind = type(frame).__module__.partition(".")[0]
+    if kind == "pandas":
+        return zip(*(_pandas_values(frame.iloc[:, i]) for i in range(frame.shape[1])), strict=True)
+    # polars panics where Python's calendar ends, Arrow raises
+    table = frame.to_arrow() if kind == "polars" else frame
+    return zip(*map(_arrow_values, table.itercolumns()), strict=True)
 
 
-def _python_values(series: Any) -> list[Any]:
+def _arrow_values(column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        values = column.cast("string").to_pylist()
+    return values
+
+
+def _pandas_values(series: Any) -> list[Any]:
+    values: list[Any] = series.tolist()
     if series.dtype.kind == "f" or series.dtype == object:
-        return series.tolist()  # type: ignore[no-any-return] # NaN of a float is a value, an object is already one
-    return [None if missing else value for value, missing in zip(series.tolist(), series.isna(), strict=True)]
+        return values  # NaN of a float is a value, and what an object column holds is Python's already
+    return [None if missing else value for value, missing in zip(values, series.isna(), strict=True)]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tusk_jupyter.errors import ConversionError
-from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoded, Settings
+from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoded, Settings, _store_for
 from tusk_jupyter.results.frame import to_arrow, to_pandas, to_rows
 from tusk_jupyter.results.options import FrameOptions
 from tusk_jupyter.results.types import BUILTIN, Column, TypeInfo
@@ -47,6 +47,13 @@ def test_nonsense_in_any_other_structured_column_is_kept_as_text_with_a_note(oid
     frame, notes = to_pandas(decoded(oid, text('{"', None)), OPTIONS)
     assert frame["x"].tolist() == ['{"', None]
     assert "PostgreSQL's text" in notes[0]
+
+
+def test_bytea_that_is_none_is_kept_as_text_with_a_note():
+    chunk = _store_for(17, "utf-8")((b"\\x00", None, b"\\xzz"))
+    frame, (note,) = to_pandas(decoded(17, chunk), OPTIONS)
+    assert frame["x"].tolist() == [b"\x00", None, "\\xzz"]
+    assert "1 value is PostgreSQL's text" in note
 
 
 def test_one_bad_chunk_turns_the_whole_column_to_objects():

@@ -51,6 +51,11 @@ def test_rows_of_a_polars_frame():
     assert result.rows == [(1, "x"), (None, None)]
 
 
+def test_rows_beyond_pythons_calendar_are_text():
+    table = pa.table({"a": pa.array([-800_000, 0], pa.date32()), "b": ["x", None]})
+    assert Result("q", "shop", COLUMNS, 2, frame=table).rows == [("-0221-09-04", "x"), ("1970-01-01", None)]
+
+
 def test_rows_have_names():
     row = Result("q", "shop", COLUMNS, 1, frame=pd.DataFrame({"a": [1], "b": ["x"]})).rows[0]
     assert (row.a, row.b_c) == (1, "x")
