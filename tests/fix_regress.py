@@ -82,7 +82,7 @@ def fetch(directory: Path) -> Suite:
     _run(["tar", "-xf", str(archive), "-C", str(directory), "--strip-components=1", "--wildcards",
           "*/src/test/regress/*"], os.environ)  # fmt: skip
     root = directory / "src" / "test" / "regress"
-    scheduled = re.findall(r"\S+", " ".join(re.findall(r"^test:(.*)$", (root / "parallel_schedule").read_text(), re.M)))
+    scheduled = re.findall(r"\S+", " ".join(re.findall(r"^test:(.*)$", (root / "parallel_schedule").read_text(), re.MULTILINE)))
     others = sorted({p.stem for p in (root / "sql").glob("*.sql")} - set(scheduled))
     return Suite(version, root, (*scheduled, *others))
 
@@ -119,7 +119,7 @@ class _Apt:
 
     def version(self) -> str:
         _run(["apt-get", "-q", "update"], self._environment)
-        found = re.findall(r"^Version: (\S+)$", self._sources(), re.M)
+        found = re.findall(r"^Version: (\S+)$", self._sources(), re.MULTILINE)
         if not found:
             raise CannotFetchError(f"the {SUITE} suite could not be read, or has no source package {PACKAGE}")
         return found[-1]
@@ -181,7 +181,7 @@ def _source_entry(etc: Path) -> tuple[str, str]:
 
 
 def _from_lines(text: str) -> tuple[str, str] | None:
-    found = re.search(rf"^\s*deb(?:-src)?\s+(\[[^]]*\]\s+)?(\S+)\s+{SUITE}\s+(?:\S+\s+)*?main\b", text, re.M)
+    found = re.search(rf"^\s*deb(?:-src)?\s+(\[[^]]*\]\s+)?(\S+)\s+{SUITE}\s+(?:\S+\s+)*?main\b", text, re.MULTILINE)
     return ("list", f"deb-src {found[1] or ''}{found[2]} {SUITE} main\n") if found else None
 
 
@@ -189,7 +189,7 @@ def _from_stanzas(text: str) -> tuple[str, str] | None:
     uncommented = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for stanza in re.split(r"\n\s*\n", uncommented):
         # a field goes on in lines that begin with white space: that is how a key stands in it
-        fields = {k.lower(): v for k, v in re.findall(r"^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", stanza, re.M)}
+        fields = {k.lower(): v for k, v in re.findall(r"^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE)}
         plain = SUITE in fields.get("suites", "").split() and "main" in fields.get("components", "").split()
         if plain and fields.get("uris") and fields.get("enabled", "yes").lower() != "no":
             kept = {key: fields[key] for key in ("uris", "signed-by", "trusted", "check-valid-until") if key in fields}

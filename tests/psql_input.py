@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.queries import split
 from tusk_jupyter.lexer import Kind, tokens
+from tusk_jupyter.queries import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,9 @@ _ARGUMENT = re.compile(r"""[ \t]*((?:'(?:[^'\\\n]|\\.|'')*'|"[^"\n]*"|[^\s\\'"]|
 _PIECE = re.compile(r"""'((?:[^'\\]|\\.|'')*)'|:'(\w+)'|:"(\w+)"|:\{\?(\w+)\}|:(\w+)|(.)""", re.DOTALL)
 _NAME = re.compile(r"\w+")
 _DEFINED = re.compile(r"\{\?(\w+)\}")
-_COPY_IN = re.compile(r"^\s*\\?copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
-_COPY_IN_LINE = re.compile(r"^\s*\\?copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.MULTILINE)
+# «FROM STDOUT» is the same to PostgreSQL
+_COPY_IN = re.compile(r"^\s*\\?copy\b.*\bfrom\s+std(in|out)\b", re.IGNORECASE | re.DOTALL)
+_COPY_IN_LINE = re.compile(r"\bcopy\b.*\bfrom\s+std(in|out)\b", re.IGNORECASE)
 _END_OF_DATA = re.compile(r"^\\\.$", re.MULTILINE)
 _TRUE = ("true", "yes", "on", "1")
 

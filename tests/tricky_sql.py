@@ -1,4 +1,4 @@
-# ruff: noqa: E501, ISC004 (statements stay in one piece)
+# ruff: noqa: ISC004 (statements stay in one piece)
 """SQL that splitters and binders get wrong, with the statements it consists of."""
 
 from __future__ import annotations

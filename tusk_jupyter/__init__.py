@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.queries.json_value import json
     from tusk_jupyter.results.result import Result
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
 _HOMES = {
     "connect": "tusk_jupyter.api",
@@ -27,7 +27,7 @@ _HOMES = {
     "json": "tusk_jupyter.queries.json_value",
     "Connection": "tusk_jupyter.connections.connection",
     "Result": "tusk_jupyter.results.result",
-    "Tusk": "tusk_jupyter.state",
+    "Tusk": "tusk_jupyter.tusk",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.state import Tusk
+from tusk_jupyter.tusk import Tusk
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

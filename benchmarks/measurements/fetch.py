@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from side_by_side.cases import Aim, Case, Measurement, Sample
 from side_by_side.shell import time_code
-from side_by_side.subjects import JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3, TUSK
+from side_by_side.subjects import JUPYSQL_PSYCOPG2, TUSK
 
 if TYPE_CHECKING:
     from side_by_side.place import Place
@@ -28,7 +28,7 @@ TABLES = {"narrow": 1_000_000, "wide": 300_000}
 
 
 def plan(place: Place, *, quick: bool) -> Measurement:
-    """Make the tables, then ours and JupySQL with both drivers."""
+    """Make the tables, then ours and JupySQL with its usual driver."""
     _make_tables(place, {name: rows // 100 if quick else rows for name, rows in TABLES.items()})
     tables = tuple(TABLES)
     return Measurement(
@@ -36,10 +36,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
         title="Fetch into a DataFrame: narrow 1,000,000 x 6 numbers, wide 300,000 x 20 texts",
         unit="s",
         units={f"{table}, peak": "MB" for table in tables},
-        cases=[
-            Case(subject.name, partial(_sample, place, subject))
-            for subject in (TUSK, JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3)
-        ],
+        cases=[Case(subject.name, partial(_sample, place, subject)) for subject in (TUSK, JUPYSQL_PSYCOPG2)],
         aims=[
             Aim(f"{table}{figure}", TUSK.name, over=JUPYSQL_PSYCOPG2.name)
             for table in tables
@@ -51,7 +48,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
 
 
 def _make_tables(place: Place, sizes: dict[str, int]) -> None:
-    columns = ", ".join(f"'{c:02} ' || i || ' some words of text'  as t{c}" for c in range(20))
+    columns = ", ".join(f"'{c:02} ' || i || ' some words of text' as t{c}" for c in range(20))
     with place.connect() as conn:
         conn.execute(NARROW.format(rows=sizes["narrow"]))
         conn.execute(WIDE.format(columns=columns, rows=sizes["wide"]))
@@ -63,7 +60,8 @@ def _sample(place: Place, subject: Subject) -> Sample:
     sample: Sample = {}
     for table in TABLES:
         setup = subject.load_code() + subject.connect_code() + subject.cell_code(f"select * from {table} limit 10")
-        done = time_code(place, subject, setup=setup, timed="df = " + subject.cell_code(f"select * from {table}"))
+        timed = {table: "df = " + subject.cell_code(f"select * from {table}")}
+        done = time_code(place, subject, setup=setup, timed=timed)[table]
         sample[table] = done.seconds
         sample[f"{table}, peak"] = [done.added_mb]
     return sample

@@ -51,7 +51,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
 
 def _sample(place: Place, subject: Subject, *, fresh: bool) -> Sample:
     variables = {"TUSK_DATA_DIR": place.fresh_directory()} if fresh else {}
-    in_shell = time_code(place, subject, timed=subject.load_code(), variables=variables).seconds[0]
+    in_shell = time_code(place, subject, timed={SHELL: subject.load_code()}, variables=variables)[SHELL].seconds[0]
     variables = {"TUSK_DATA_DIR": place.fresh_directory()} if fresh else {}
     with started(place, subject, **variables) as kernel:
         printed = kernel.run(TIMED_IN_KERNEL.format(load=subject.load_code()))

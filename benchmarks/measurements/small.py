@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 BY_HAND = "psycopg + DataFrame"
 ONE, TEN = "select 1", "10 x 6"
-QUERIES = {
-    ONE: "select 1",
-    TEN: (
-        "select i, i * 1.5::float8 as f, 'name ' || i as t, i % 2 = 0 as b, date '2020-01-01' + i as d,"
-        " i * 1000000::int8 as n from generate_series(1, 10) i"
-    ),
-}
+QUERIES = {ONE: "select 1", TEN: "select * from ten"}
+TABLE = """
+create table ten as
+select i, i * 1.5::float8 as f, 'name ' || i as t, i % 2 = 0 as b, date '2020-01-01' + i as d, i * 1000000::int8 as n
+from generate_series(1, 10) i
+"""
 BY_HAND_SETUP = "import psycopg, pandas as pd\nconn = psycopg.connect(autocommit=True)\n"
 BY_HAND_CODE = "c = conn.execute({sql!r})\npd.DataFrame(c.fetchall(), columns=[d.name for d in c.description])"
 
 
 def plan(place: Place, *, quick: bool) -> Measurement:
-    """Three magics and the hand-written way."""
+    """Make a table, then three magics and the hand-written way."""
     repeat = 20 if quick else 500
+    with place.connect() as conn:
+        conn.execute(TABLE)
     subjects = (TUSK, JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3)
     return Measurement(
         name="small",
@@ -49,25 +50,21 @@ def plan(place: Place, *, quick: bool) -> Measurement:
             Aim(TEN, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.5),
             Aim(TEN, TUSK.name, over=BY_HAND),
         ],
-        rounds=1 if quick else 3,
+        rounds=1 if quick else 5,
         warm_up=False,
     )
 
 
 def _magic(place: Place, subject: Subject, repeat: int) -> Sample:
-    setup = subject.load_code() + subject.connect_code()
-    return {
-        name: [_median_us(place, subject, setup, subject.line_code(query), repeat)] for name, query in QUERIES.items()
-    }
+    timed = {name: subject.line_code(query) for name, query in QUERIES.items()}
+    return _medians(place, subject, subject.load_code() + subject.connect_code(), timed, repeat)
 
 
 def _by_hand(place: Place, repeat: int) -> Sample:
-    return {
-        name: [_median_us(place, TUSK, BY_HAND_SETUP, BY_HAND_CODE.format(sql=query), repeat)]
-        for name, query in QUERIES.items()
-    }
+    timed = {name: BY_HAND_CODE.format(sql=query) for name, query in QUERIES.items()}
+    return _medians(place, TUSK, BY_HAND_SETUP, timed, repeat)
 
 
-def _median_us(place: Place, subject: Subject, setup: str, timed: str, repeat: int) -> float:
+def _medians(place: Place, subject: Subject, setup: str, timed: dict[str, str], repeat: int) -> Sample:
     done = time_code(place, subject, setup=setup, timed=timed, warm_up=max(1, repeat // 10), repeat=repeat)
-    return statistics.median(done.seconds) * 1e6
+    return {name: [statistics.median(timing.seconds) * 1e6] for name, timing in done.items()}

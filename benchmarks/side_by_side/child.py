@@ -1,8 +1,8 @@
 """The child: an InteractiveShell that is ready, then code that is timed, as ``timeit`` does it.
 
 It runs in any environment, takes a JSON job as its argument and writes its figures to the file that the job names (what
-it prints belongs to whom it measures). Code is Python text: ``setup`` runs once, ``timed`` is compiled once and run
-``warm_up`` times unmeasured, then ``repeat`` times. Memory is the peak that the timed part adds to what the process
+it prints belongs to whom it measures). Code is Python text: ``setup`` runs once, each of ``timed`` is compiled once and
+run ``warm_up`` times unmeasured, then ``repeat`` times. Memory is the peak that the timed part adds to what the process
 held before it (``VmHWM``, reset through ``clear_refs``; Linux).
 """
 
@@ -23,22 +23,24 @@ def main() -> None:
         shell.run_cell("1 + 1")
         namespace = {"get_ipython": lambda: shell}
         exec(job["setup"], namespace)
-        code = compile(job["timed"], "<timed>", "exec")
-        for _ in range(job["warm_up"]):
-            exec(code, namespace)
-        gc.collect()
-        times, added = timed(code, namespace, job["repeat"])
-    Path(job["answer"]).write_text(json.dumps({"seconds": times, "added_mb": added}), encoding="ascii")
+        figures = {}
+        for name, text in job["timed"].items():
+            code = compile(text, "<timed>", "exec")
+            for _ in range(job["warm_up"]):
+                exec(code, namespace)
+            gc.collect()
+            figures[name] = timed(code, namespace, job["repeat"])
+    Path(job["answer"]).write_text(json.dumps(figures), encoding="utf-8")
 
 
-def timed(code: object, namespace: dict[str, object], repeat: int) -> tuple[list[float], float]:
+def timed(code: object, namespace: dict[str, object], repeat: int) -> dict[str, object]:
     before = reset_peak()
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
         exec(code, namespace)
         times.append(time.perf_counter() - start)
-    return times, status_mb("VmHWM") - before
+    return {"seconds": times, "added_mb": status_mb("VmHWM") - before}
 
 
 def reset_peak() -> float:

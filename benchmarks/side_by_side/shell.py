@@ -28,12 +28,12 @@ def time_code(
     subject: Subject,
     *,
     setup: str = "",
-    timed: str,
+    timed: dict[str, str],
     warm_up: int = 0,
     repeat: int = 1,
     variables: dict[str, str] | None = None,
-) -> Timing:
-    """Run ``setup`` once and ``timed`` ``repeat`` times in the subject's environment."""
+) -> dict[str, Timing]:
+    """Run ``setup`` once and each of ``timed`` ``repeat`` times in one process of the subject's environment."""
     answer = Path(place.fresh_directory())
     job = {"setup": setup, "timed": timed, "warm_up": warm_up, "repeat": repeat, "answer": str(answer)}
     done = subprocess.run(
@@ -48,4 +48,4 @@ def time_code(
     )
     if not answer.exists():
         raise RuntimeError(f"{subject.name}: {done.stdout[-1000:]} {done.stderr[-3000:]}")
-    return Timing(**json.loads(answer.read_text()))
+    return {name: Timing(**figures) for name, figures in json.loads(answer.read_text("utf-8")).items()}

@@ -69,7 +69,7 @@ def test_every_magic_and_subcommand_is_shown():
 
 
 def test_every_preference_is_shown():
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
     _, text = shown()
     assert {name for name in Tusk.class_own_traits(config=True) if f"Tusk.{name}" not in text} == set()

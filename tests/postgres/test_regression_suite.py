@@ -18,7 +18,7 @@ import pytest
 
 import tusk_jupyter
 from tests.psql_input import Connect, PsqlInput
-from tusk_jupyter.errors import BindingError, InvalidInput, QueryFailed, TuskError
+from tusk_jupyter.errors import InvalidInput, QueryFailed, TuskError
 
 STATEMENTS = 42_000
 DATABASE_SETTINGS = {
@@ -33,6 +33,8 @@ REFUSALS = {
     "client encoding": re.compile(r"the statement cannot be sent in the session's client encoding"),
 }
 CELL_TIMEOUT = "60s"
+# psql sends the semicolon too
+_END_FOR_PSQL = 'at or near ";"'
 
 
 @dataclass
@@ -79,7 +81,8 @@ class Run:
                 _set_variables(variables, result.frame, item.argument)
             elif item.ended_by == "gexec" and result is not None:
                 for value in result.frame.to_numpy(dtype=object).ravel():
-                    self._query(name, value, expected)
+                    if not pd.isna(value):
+                        self._query(name, value, expected)
         self._check_alive(name)
         self._cells.ip.history_manager.outputs.clear()
 
@@ -126,7 +129,8 @@ class Run:
         if not isinstance(error, QueryFailed | tusk_jupyter.errors.AuthenticationFailed) or error.duration_s is not None:
             self.report.note(name, text, error)
         # a script that is split in the wrong place, or changed on its way, gives syntax errors that psql does not get
-        if error.sqlstate == "42601" and f"ERROR:  {error.message.splitlines()[0]}" not in expected:
+        message = f"ERROR:  {error.message}".replace("at end of input", _END_FOR_PSQL)
+        if error.sqlstate == "42601" and message.splitlines()[0] not in expected:
             self.report.note(name, text, f"psql gets no such error: {error.message}")
 
     def _returned(self, name: str, text: str, reply, result) -> None:

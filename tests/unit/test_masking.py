@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (a statement and its masked twin read best side by side)
+
 from __future__ import annotations
 
 import pytest

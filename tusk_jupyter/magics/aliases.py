@@ -11,7 +11,7 @@ from traitlets import Bool, Int, observe
 from traitlets.config import Configurable
 
 if TYPE_CHECKING:
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
 
 class SqlMagic(Configurable):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.magics.output import CellOutput
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
 _SSL = {"sslmode": "sslmode", "sslrootcert": "sslrootcert", "sslcert": "sslcert", "sslkey": "sslkey"}
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")

@@ -14,7 +14,7 @@ from tusk_jupyter import errors
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 from tusk_jupyter.magics.aliases import SqlMagic
 from tusk_jupyter.magics.output import CellOutput
-from tusk_jupyter.state import Tusk
+from tusk_jupyter.tusk import Tusk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

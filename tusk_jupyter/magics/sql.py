@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter import translate
 from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
 from tusk_jupyter.magics.arguments import CellRequest, parse_cell
-from tusk_jupyter.state import CellOptions, Tusk
+from tusk_jupyter.tusk import CellOptions, Tusk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -8,7 +8,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
 
 def connections_table(tusk: Tusk) -> pd.DataFrame:

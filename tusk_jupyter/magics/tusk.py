@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tusk_jupyter.magics.output import CellOutput
-    from tusk_jupyter.state import Tusk
+    from tusk_jupyter.tusk import Tusk
 
 
 class TuskCommands:

@@ -433,6 +433,7 @@ class Execution:
         return results.Result(
             query_id=self.id,
             connection=self.session.name,
+            query_type=classify.query_type(self.statement),
             columns=columns,
             rowcount=work.sink.kept,
             frame=frame,

@@ -5,7 +5,6 @@ pandas and pyarrow are imported with the first chunk, on the worker: a cell that
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.queries import classify
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Options
     from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.decode import Decoder
-    from tusk_jupyter.results.types import Column
-
-TYPES_FRESH_S = 30.0
+    from tusk_jupyter.results.types import Column, TypeInfo
 
 
 class RowSink:
@@ -29,6 +26,7 @@ class RowSink:
         self._session = session
         self._limit = limit
         self._decoder: Decoder | None = None
+        self._types: dict[int, TypeInfo] = {}
         self.columns: tuple[Column, ...] = ()
         self.received = 0
         self.kept = 0
@@ -71,19 +69,21 @@ class RowSink:
         return decode.Decoder(self.columns, settings)
 
     def learn_types(self) -> None:
-        """Ask the session what its own types are: it may have made them in the transaction that is still open."""
-        if self._decoder is None or not self._decoder.unknown_oids:
-            return
-        from tusk_jupyter.results import types
+        """Ask the session what its own types are: it may have made them in the transaction that is still open.
 
-        now = time.monotonic()
-        missing = [
-            oid for oid in self._decoder.unknown_oids if now - self._session.types.get(oid, (0.0,))[0] > TYPES_FRESH_S
-        ]
+        Enums and composites are asked for each time, because others may alter them; base types (PostGIS, pgvector)
+        never change, and are remembered.
+        """
+        if self._decoder is None:
+            return
+        self._types = {oid: self._session.types[oid] for oid in self._decoder.unknown_oids & self._session.types.keys()}
+        missing = self._decoder.unknown_oids - self._types.keys()
         if missing:
-            array = "{" + ",".join(str(oid) for oid in missing) + "}"
-            found = types.parse_type_info(self._session.rows(types.TYPE_INFO_SQL, array))
-            self._session.types.update({oid: (now, info) for oid, info in found.items()})
+            from tusk_jupyter.results.types import TYPE_INFO_SQL, oid_array, parse_type_info
+
+            found = parse_type_info(self._session.rows(TYPE_INFO_SQL, oid_array(missing)))
+            self._types |= found
+            self._session.types |= {oid: info for oid, info in found.items() if info.kind == "b" and not info.element}
 
     def finish(self, options: Options) -> tuple[Any, tuple[Column, ...], tuple[str, ...]]:
         """Return the frame, its columns and what is to be noted; no frame for a statement without rows."""
@@ -91,7 +91,7 @@ class RowSink:
             return None, (), ()
         from tusk_jupyter.results import frame
 
-        decoded = self._decoder.finish({oid: info for oid, (_, info) in self._session.types.items()})
+        decoded = self._decoder.finish(self._types)
         if options.format == "pandas":
             made, notes = frame.to_pandas(decoded, options.frame, release=True)
         else:

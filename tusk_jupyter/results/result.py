@@ -6,6 +6,7 @@ second copy of its rows: those are made when asked for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import Diagnostic
     from tusk_jupyter.results.types import Column
 
-_QUERY_TYPES = frozenset({"select", "insert", "update", "delete", "create", "alter", "drop"})
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The outcome of a statement.
 
     :param columns: name, type and OID of each column, empty for a statement without rows.
+    :param query_type: ``select``, ``insert``, ``update``, ``delete``, ``create``, ``alter``, ``drop`` or ``other``. The
+        tag does not say it: that of ``CREATE TABLE AS`` is ``SELECT 5``.
     :param rowcount: rows that are kept, which ``--limit`` may have made fewer than there are.
     :param frame: the object returned to the cell, None for a statement without rows.
     """
@@ -38,13 +39,8 @@ class Result:
     notices: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
     truncated: bool = False
+    query_type: str = "other"
     frame: Any = field(default=None, repr=False)
-
-    @property
-    def query_type(self) -> str:
-        """``select``, ``insert``, ``update``, ``delete``, ``create``, ``alter``, ``drop`` or ``other``."""
-        word = self.command_tag.partition(" ")[0].lower()
-        return word if word in _QUERY_TYPES else "other"
 
     @property
     def rows_affected(self) -> int | None:
@@ -63,11 +59,12 @@ class Result:
         return [row._make(values) for values in _tuples(self.frame, self.rowcount)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the rows, as dicts, lists and scalars that ``json.dumps`` takes."""
+        """Return everything as dicts, lists and scalars that ``json.dumps`` takes; other values as their text."""
         return {
             "query_id": self.query_id,
             "connection": self.connection,
             "columns": [{"name": c.name, "type": c.type, "oid": c.oid} for c in self.columns],
+            "rows": [[_scalar(value) for value in row] for row in self.rows],
             "rowcount": self.rowcount,
             "rows_affected": self.rows_affected,
             "elapsed_ms": self.elapsed_ms,
@@ -83,6 +80,12 @@ class Result:
         return (
             f"<Result {self.command_tag or self.query_type} on {self.connection!r}: {shape}, {self.elapsed_ms:.0f} ms>"
         )
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _tuples(frame: Any, rowcount: int) -> Iterable[tuple[Any, ...]]:

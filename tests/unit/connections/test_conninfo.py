@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusk_jupyter.connections import conninfo as module
 from tusk_jupyter import redaction
+from tusk_jupyter.connections import conninfo as module
 from tusk_jupyter.connections import keywords
 from tusk_jupyter.connections.conninfo import (
     Conninfo,

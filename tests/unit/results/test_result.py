@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 
 import pandas as pd
@@ -12,24 +13,11 @@ COLUMNS = (Column("a", "integer", 23), Column("b c", "text", 25))
 
 
 @pytest.mark.parametrize(
-    ("tag", "kind", "rows"),
-    [
-        ("SELECT 3", "select", 3),
-        ("INSERT 0 5", "insert", 5),
-        ("UPDATE 0", "update", 0),
-        ("DELETE 2", "delete", 2),
-        ("CREATE TABLE", "create", None),
-        ("ALTER TABLE", "alter", None),
-        ("DROP TABLE", "drop", None),
-        ("COPY 7", "other", 7),
-        ("MERGE 1", "other", 1),
-        ("BEGIN", "other", None),
-        ("", "other", None),
-    ],
+    ("tag", "rows"),
+    [("SELECT 3", 3), ("INSERT 0 5", 5), ("UPDATE 0", 0), ("COPY 7", 7), ("CREATE TABLE", None), ("BEGIN", None), ("", None)],
 )
-def test_what_the_command_tag_says(tag, kind, rows):
-    result = Result("q", "shop", command_tag=tag)
-    assert (result.query_type, result.rows_affected) == (kind, rows)
+def test_what_the_command_tag_says(tag, rows):
+    assert Result("q", "shop", command_tag=tag).rows_affected == rows
 
 
 @pytest.mark.parametrize(
@@ -77,13 +65,15 @@ def test_a_missing_time_is_none_and_a_float_keeps_its_nan():
     assert nan != nan  # noqa: PLR0124 - what NaN is
 
 
-def test_to_dict_is_json_without_the_rows():
+def test_to_dict_is_json():
     notice = Diagnostic(severity="NOTICE", message_primary="hello")
-    result = Result("q", "shop", COLUMNS, 1, 1.5, "SELECT 1", (notice,), ("n",), frame=pd.DataFrame({"a": ["canary"]}))
-    written = json.dumps(result.to_dict())
-    assert "canary" not in written
-    assert json.loads(written)["columns"][1] == {"name": "b c", "type": "text", "oid": 25}
-    assert json.loads(written)["notices"][0]["message_primary"] == "hello"
+    frame = pd.DataFrame({"a": [1.5, float("inf")], "b": [dt.date(2024, 2, 29), None]})
+    result = Result("q", "shop", COLUMNS, 2, 1.5, "SELECT 2", (notice,), ("n",), frame=frame, query_type="select")
+    written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert written["rows"] == [[1.5, "2024-02-29"], ["inf", None]]
+    assert written["columns"][1] == {"name": "b c", "type": "text", "oid": 25}
+    assert written["notices"][0]["message_primary"] == "hello"
+    assert (written["query_type"], written["rows_affected"]) == ("select", 2)
 
 
 def test_repr_shows_no_data():

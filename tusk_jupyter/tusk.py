@@ -4,6 +4,9 @@ What a cell, a widget and the public functions call is here or on its ``connecti
 and ``storage``. Everything below gets what it needs as arguments. It is thread-safe: each part has a lock of its own,
 held only to decide. psycopg, pandas and pyarrow load with the first connection and the first rows, not here:
 ``%load_ext`` has 100 ms for everything, the SQLite file and the log included.
+
+The module is not called ``state``: importing a submodule sets it on the package, over the public
+``tusk_jupyter.state()``.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import logging
 import os
 import platform
 import sys
-import types
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
 
-logger = logging.getLogger("tusk_jupyter.state")
+logger = logging.getLogger("tusk_jupyter.tusk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +268,3 @@ class Tusk(SingletonConfigurable):
         connection = self.connection(name)
         with blocks.transaction(connection.session):
             yield connection
-
-
-class _State(types.ModuleType):
-    """``import tusk_jupyter.state`` puts this module over the public function ``tusk_jupyter.state``: both can be called."""
-
-    def __call__(self) -> Tusk:
-        return Tusk.instance()
-
-
-sys.modules[__name__].__class__ = _State
