@@ -45,7 +45,8 @@ def demo(*, run: bool = False, browser: bool = True, port: int | None = None) ->
     lab.require("ipykernel", "nbclient" if run else "jupyterlab")
     # absolute, because the kernel starts in the notebook's directory
     directory = paths.data_dir().absolute()
-    env = {**os.environ, "TUSK_DATA_DIR": str(directory)}
+    # the kernel shares this terminal: what it logs at INFO belongs into its file
+    env = {"TUSK_LOG_LEVEL": "WARNING", **os.environ, "TUSK_DATA_DIR": str(directory)}
     server = embedded.start("flights", paths.ensure_dir(directory) / "embedded")
     _say(f"PostgreSQL {server.version}, embedded server {server.name!r}")
     if server.note:

@@ -65,19 +65,27 @@ class SchemaEvent:
 Event = ConnectionEvent | QueryEvent | SchemaEvent
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subscriber:
+    """One subscription, by identity: the same function may be subscribed twice and taken back once."""
+
+    callback: Callable[[Event], object]
+
+
 class Events:
     """Where events go out: ``subscribe``, ``emit``, ``close``."""
 
     def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[Event], object], ...] = ()
+        self._subscribers: tuple[_Subscriber, ...] = ()
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call ``callback(event)`` for every event from now on; return the function that ends it."""
+        mine = _Subscriber(callback)
         with self._lock:
-            self._callbacks = (*self._callbacks, callback)
+            self._subscribers = (*self._subscribers, mine)
             if self._thread is None:
                 run = contextvars.copy_context().run
                 self._thread = threading.Thread(target=run, args=(self._dispatch,), name="tusk-events", daemon=True)
@@ -85,13 +93,13 @@ class Events:
 
         def unsubscribe() -> None:
             with self._lock:
-                self._callbacks = tuple(c for c in self._callbacks if c is not callback)
+                self._subscribers = tuple(s for s in self._subscribers if s is not mine)
 
         return unsubscribe
 
     def emit(self, event: Event) -> None:
         """Hand ``event`` to the dispatcher; never blocks, never raises."""
-        if self._callbacks:
+        if self._subscribers:
             self._queue.put(event)
 
     def close(self) -> None:
@@ -102,12 +110,12 @@ class Events:
             self._queue.put(None)
             if thread is not threading.current_thread():
                 thread.join(timeout=2)
-        self._callbacks = ()
+        self._subscribers = ()
 
     def _dispatch(self) -> None:
         while (event := self._queue.get()) is not None:
-            for callback in self._callbacks:
+            for subscriber in self._subscribers:
                 try:
-                    callback(event)
+                    subscriber.callback(event)
                 except Exception:  # a subscriber's mistake must not end the others' events
-                    log.exception("an event callback failed: %r", callback)
+                    log.exception("an event callback failed: %r", subscriber.callback)

@@ -266,5 +266,5 @@ class Tusk(SingletonConfigurable):
         from tusk_jupyter.queries import blocks
 
         connection = self.connection(name)
-        with blocks.transaction(connection.session):
+        with blocks.transaction(connection):
             yield connection

@@ -10,16 +10,24 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, QueryInterrupted, TuskError
+from tusk_jupyter.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionTimeout,
+    QueryInterrupted,
+    TuskError,
+)
 from tusk_jupyter.events import ConnectionEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import psycopg
 
@@ -75,6 +83,7 @@ class Connection:
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
+        self._pins = 0
 
     def __repr__(self) -> str:
         return f"<Connection {self.name!r} {self.status} {self.target.conninfo.redacted()}>"
@@ -116,10 +125,28 @@ class Connection:
             if (session := self.live_session) is not None:
                 return session
             if self._session is not None:
+                if self._pins:
+                    raise ConnectionLost(
+                        f"the session of {self.name!r} was lost, and its transaction block has not ended yet",
+                        name=self.name,
+                        advice="Let the error leave the with block: what runs after it gets a new session.",
+                    )
                 self._session.close()
                 self._session = None
                 self.pool.leased = 0
             return self._open_session(ask)
+
+    @contextmanager
+    def pinned(self) -> Iterator[Session]:
+        """Lend the session for a block; if it is lost within, no other takes its place before the block ends."""
+        session = self.session()
+        with self._lock:
+            self._pins += 1
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._pins -= 1
 
     def _open_session(self, ask: Callable[[str], Secret | None] | None) -> Session:
         self._change("connecting")

@@ -136,6 +136,7 @@ class Session:
         self._statements = 0
         self.name = name
         self.lost: str | None = None
+        self._closing = False
         self.statement_timeout_ms = 0
         self.backend_pid = conn.pgconn.backend_pid
         self.types: dict[int, Any] = {}
@@ -173,8 +174,11 @@ class Session:
         return text.encode(self.encoding)
 
     def parameter(self, name: str) -> str | None:
-        """Return a setting that the server reports by itself, such as ``TimeZone``."""
-        value = self._conn.pgconn.parameter_status(name.encode())
+        """Return a setting that the server reports by itself, such as ``TimeZone``; ``None`` when it is closed."""
+        try:
+            value = self._conn.pgconn.parameter_status(name.encode())
+        except psycopg.OperationalError:  # another thread has closed it
+            return None
         return value.decode() if value is not None else None
 
     # -- jobs -----------------------------------------------------------------------------------------------------
@@ -270,6 +274,8 @@ class Session:
 
     def _check_alive(self) -> None:
         """Notice a server that hung up while the session was idle, without a round trip."""
+        if self._closing:
+            raise SessionLostError(self.lost or "closed", sent=False)
         pgconn = self._conn.pgconn
         if self.lost is None and pgconn.status == pq.ConnStatus.OK:
             readable, _, _ = select.select([pgconn.socket], [], [], 0)
@@ -390,6 +396,8 @@ class Session:
 
     def close(self) -> None:
         """End the session. What still runs is cancelled; closing twice is fine."""
+        # what still waits for its turn must find the session gone, not the server
+        self._closing = True
         running = self._running
         if running is not None:
             self.cancel(running)

@@ -10,21 +10,28 @@ from tusk_jupyter.connections.session import Command, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
 
 SAVEPOINT = "tusk_block"
 
 
 @contextmanager
-def transaction(session_of: Callable[[], Session]) -> Iterator[None]:
+def transaction(connection: Connection) -> Iterator[None]:
     """BEGIN … COMMIT around the block, ROLLBACK on any exception; inside an open transaction, a savepoint instead.
+
+    Until the block ends the connection opens no new session: statements after a loss would be saved one by one.
 
     :raises QueryFailed: when the block ended well but its transaction had failed, so that nothing could be committed.
     :raises ConnectionLost: when the session went away within the block.
     """
-    session = session_of()
+    with connection.pinned() as session:
+        yield from _block(session)
+
+
+def _block(session: Session) -> Iterator[None]:
     inner = session.transaction_status != "IDLE"
     _run(session, f"savepoint {SAVEPOINT}" if inner else "begin")
     try:

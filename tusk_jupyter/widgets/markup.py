@@ -41,10 +41,11 @@ _INVISIBLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # What may stand between the word and its literal; bounded, because each of many such words would look to the end.
-_GAP = r"(?:\s|--[^\n]{0,200}\n|/\*(?:[^*]|\*(?!/)){0,200}+\*/){0,100}+"
+# (No possessive quantifiers: before Python 3.11.5 they lose matches of a group that backtracks.)
+_GAP = r"\s*(?:(?:--[^\n]{0,200}\n|/\*(?:[^*]|\*(?!/)){0,200}\*/)\s*){0,5}"
 # Within another literal its quotes are doubled: execute 'alter role r password ''…'''.
 _LITERAL = (
-    r"(?:''[^']+''|[eE]'(?:[^'\\]|''|\\.)*+'?|(?:[uU]&)?'[^']*(?:''[^']*)*'?|\$(\w*)\$(?:(?!\$\3\$).)*(?:\$\3\$)?)"
+    r"(?:''[^']+''|[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'?|(?:[uU]&)?'[^']*(?:''[^']*)*'?|\$(\w*)\$(?:(?!\$\3\$).)*(?:\$\3\$)?)"
 )
 _PASSWORD = re.compile(rf"\b(password{_GAP})({_LITERAL})", re.IGNORECASE | re.DOTALL)
 # Conninfo strings and URLs stand in literals; `where password = x` does not, and is data.

@@ -97,7 +97,7 @@ class Footer(Twins):
 
     def _words(self) -> list[str]:
         words = (self.command_tag or "", *self.parts, duration(self.elapsed_ms), self.connection)
-        return [visible(word, _PART) for word in words if word]
+        return [shown for word in words if (shown := visible(word, _PART).strip())]
 
 
 @dataclass(frozen=True, slots=True)
