@@ -2,7 +2,7 @@
 
 The statement is interrupted a while after the server is seen at it, at a different phase of any polling each time. The
 backend is watched from another session every 5 ms, which is the resolution of that figure. psycopg2 cannot be
-interrupted: its prompt comes when the statement ends, so it gets a short one.
+interrupted: its prompt comes when the statement ends, so it gets one of 5 s, and its figures are the rest of that.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ class Kernel:
 
     def memory(self) -> Memory:
         """Return what the process holds now."""
-        text = Path(f"/proc/{self._manager.provisioner.process.pid}/smaps_rollup").read_text(encoding="ascii")
+        provisioner: Any = self._manager.provisioner
+        text = Path(f"/proc/{provisioner.process.pid}/smaps_rollup").read_text(encoding="ascii")
         kb = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
         return Memory(kb["Rss"] / 1024, kb["Pss"] / 1024, (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024)
 

@@ -11,6 +11,8 @@ running on the session; the cursor asks for one row more than it keeps, and so Â
 
 from __future__ import annotations
 
+import os
+import random
 import threading
 import time
 import uuid
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.frame import FrameOptions
     from tusk_jupyter.results.result import Result
 
+# uuid4 asks the operating system each time, 60 Âµs where that is slow; an id of a query is no secret
+_random = random.Random()  # noqa: S311
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 GIVE_UP_S = 5.0
 SAVEPOINT = "tusk_statement"
 RESEND_S = 0.3
@@ -108,7 +114,7 @@ class Execution:
     def __init__(
         self, session: Session, *, statement: Statement, bound: Bound, source: Source, options: Options
     ) -> None:
-        self.id = str(uuid.uuid4())
+        self.id = str(uuid.UUID(int=_random.getrandbits(128), version=4))
         self.session = session
         self.statement = statement
         self.started_at = datetime.now(UTC)
@@ -120,6 +126,7 @@ class Execution:
         self._token = Token()
         self._reason: str | None = None
         self._time_limit_s = 0.0
+        self._before: Transaction | None = None
         self._start = time.monotonic()
         self._canceller = threading.Lock()
         self._asked_at: float | None = None
@@ -207,18 +214,18 @@ class Execution:
     def _leave(self) -> Outcome:
         """Stop waiting: out of the queue, out of a conversion that takes long, or from a server that is silent."""
         self._left = True
-        before, after_s = self.session.transaction, self.elapsed_ms / 1000
+        after_s = self.elapsed_ms / 1000
         error: TuskError
         if self.state == "waiting":
             error = QueryCancelled(f"left the queue after {after_s:.1f} s: nothing was sent")
         elif not self._answered:
             self.session.abandon("given up: the server did not answer the cancel request")
-            error = lost.given_up(self.session, before, after_s=after_s)
+            error = lost.given_up(self.session, self._before, statement=self.statement, after_s=after_s)
         else:
             error = QueryCancelled(
                 f"left after {after_s:.1f} s: the statement had finished, its result was still being converted"
             )
-            error.transaction = lost.transaction_sentence(before)
+            error.transaction = lost.transaction_sentence(self.session.transaction)
         if self._reason == "timeout":
             error = QueryTimeout(
                 error.message, advice=error.advice, transaction=error.transaction, duration_s=self._time_limit_s
@@ -254,7 +261,8 @@ class Execution:
 
     def _answer(self, work: _Work) -> TuskError | None:
         """Run the statement to the server's last word on it; return what went wrong."""
-        before = self.session.transaction
+        # libpq does not say what is open while a statement runs
+        before = self._before = self.session.transaction
         xid = self._transaction_id()
         savepoint = self._options.savepoint and self._takes_savepoint()
         try:

@@ -60,7 +60,7 @@ def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
     return went
 
 
-def given_up(session: Session, before: Transaction | None, *, after_s: float) -> QueryCancelled:
+def given_up(session: Session, before: Transaction | None, *, statement: Statement, after_s: float) -> QueryCancelled:
     """Return the error for a session that the user, or the 5 s limit, gave up."""
     error = QueryCancelled(
         f"given up after {after_s:.1f} s: the server did not answer the cancel request",
@@ -70,7 +70,11 @@ def given_up(session: Session, before: Transaction | None, *, after_s: float) ->
             f"select pg_terminate_backend({session.backend_pid}) from another session ends it."
         ),
     )
-    error.transaction = _what_went(before, sent=True, wrote=True) + " The next cell gets a new session."
+    if classify.transaction_control(statement) == "COMMIT" and before is not None:
+        went = f"The outcome of the COMMIT is unknown. Lost with the session: {STATE}."
+    else:
+        went = _what_went(before, sent=True, wrote=not classify.reads_only_shape(statement))
+    error.transaction = f"{went} The next cell gets a new session."
     return error
 
 

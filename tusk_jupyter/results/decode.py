@@ -112,7 +112,7 @@ class Decoder:
         self._settings = settings
         self._chunks: tuple[list[pa.Array], ...] = tuple([] for _ in columns)
         self._stores = [_store_for(column.oid, codec(settings.encoding)) for column in columns]
-        self._transformer = Transformer(_BytesOnly())
+        self._transformer = Transformer(_CONTEXT)
         self._transformer.set_loader_types([builtin.BYTEA] * len(columns), Format.BINARY)
 
     def append(self, chunk: PGresult, *, rows: int | None = None) -> None:
@@ -146,6 +146,9 @@ class _BytesOnly:
     @property
     def connection(self) -> BaseConnection[Any] | None:
         return None
+
+
+_CONTEXT: Final = _BytesOnly()
 
 
 def _store_for(oid: int, encoding: str) -> Callable[[Iterable[bytes | None]], pa.Array]:

@@ -13,8 +13,9 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tusk_jupyter import translate
 from tusk_jupyter.paths import ensure_dir
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.storage")
 CLOSE_TIMEOUT_S = 3.0
+BATCH_S = 0.05
+BATCH_JOBS = 200
+
+
+class _Job:
+    """A function for the writer thread, and where its outcome goes."""
+
+    __slots__ = ("future", "run", "soon")
+
+    def __init__(self, run: Callable[[sqlite3.Connection], Any], future: Future[Any], *, soon: bool) -> None:
+        self.run = run
+        self.future = future
+        self.soon = soon
 
 
 class Database:
@@ -34,30 +48,20 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._jobs: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         ensure_dir(path.parent)
         conn = self._open()
         self._thread = threading.Thread(target=self._work, args=(conn,), name="tusk-storage", daemon=True)
         self._thread.start()
 
-    def write(self, job: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Run ``job(connection)`` in a transaction on the writer thread; return its future."""
+    def write(self, job: Callable[[sqlite3.Connection], T], *, soon: bool = True) -> Future[T]:
+        """Run ``job(connection)`` in a transaction on the writer thread; return its future.
+
+        :param soon: ``False`` lets it wait up to 50 ms for others, with which it shares a transaction: a loop of
+            statements that each write a row of history would otherwise fight the writer for the interpreter.
+        """
         future: Future[T] = Future()
-
-        def run(conn: sqlite3.Connection) -> None:
-            try:
-                conn.execute("begin immediate")
-                result = job(conn)
-                conn.execute("commit")
-            except BaseException as error:  # noqa: BLE001 - a future carries whatever happened
-                if conn.in_transaction:
-                    conn.execute("rollback")
-                log.warning("writing to %s failed: %s", self.path, error)
-                future.set_exception(translate.translate(error, doing="writing tusk.db", path=str(self.path)))
-            else:
-                future.set_result(result)
-
-        self._jobs.put(run)
+        self._jobs.put(_Job(job, future, soon=soon))
         return future
 
     def close(self) -> None:
@@ -79,6 +83,42 @@ class Database:
         raise problem
 
     def _work(self, conn: sqlite3.Connection) -> None:
-        while (job := self._jobs.get()) is not None:
-            job(conn)
+        last = False
+        while not last and (job := self._jobs.get()) is not None:
+            batch, last = self._batch(job)
+            self._run(conn, batch)
         conn.close()
+
+    def _batch(self, job: _Job) -> tuple[list[_Job], bool]:
+        """Return the job with those that come within its time, and whether the end came with them."""
+        batch, until = [job], time.monotonic() + (0.0 if job.soon else BATCH_S)
+        while len(batch) < BATCH_JOBS:
+            try:
+                following = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if following is None:
+                return batch, True
+            batch.append(following)
+            if following.soon:
+                break
+        return batch, False
+
+    def _run(self, conn: sqlite3.Connection, batch: list[_Job]) -> None:
+        try:
+            conn.execute("begin immediate")
+            results = [job.run(conn) for job in batch]
+            conn.execute("commit")
+        except BaseException as error:  # noqa: BLE001 - a future carries whatever happened
+            if conn.in_transaction:
+                conn.execute("rollback")
+            if len(batch) > 1:  # one at a time, so that each has its own outcome
+                for job in batch:
+                    self._run(conn, [job])
+                return
+            log.warning("writing to %s failed: %s", self.path, error)
+            problem = translate.translate(error, doing="writing tusk.db", path=str(self.path))
+            batch[0].future.set_exception(problem)
+        else:
+            for job, result in zip(batch, results, strict=True):
+                job.future.set_result(result)

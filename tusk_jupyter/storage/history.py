@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,15 +31,16 @@ class HistoryRow:
     transaction_status: str | None
 
 
-_COLUMNS = ", ".join(f.name for f in fields(HistoryRow))
-_MARKS = ", ".join("?" for _ in fields(HistoryRow))
+_NAMES = tuple(f.name for f in fields(HistoryRow))
+_INSERT = f"insert into history ({', '.join(_NAMES)}) values ({', '.join('?' for _ in _NAMES)})"
 
 
 def record(database: Database, row: HistoryRow) -> None:
     """Queue the row for the writer thread; a failure is logged there, never shown to a query."""
-    values = [json.dumps(value) if isinstance(value, tuple) else value for value in astuple(row)]
+    fields_of = (getattr(row, name) for name in _NAMES)
+    values = [json.dumps(value) if isinstance(value, tuple) else value for value in fields_of]
 
     def insert(conn: sqlite3.Connection) -> None:
-        conn.execute(f"insert into history ({_COLUMNS}) values ({_MARKS})", values)
+        conn.execute(_INSERT, values)
 
-    database.write(insert)
+    database.write(insert, soon=False)
