@@ -111,6 +111,11 @@ class Kernel:
         """``kill -9``, as the out-of-memory killer does."""
         os.kill(self.pid, 9)
 
+    def restart(self) -> None:
+        """What the front end's restart button does."""
+        self.manager.restart_kernel()
+        self.client.wait_for_ready(timeout=30)
+
     @property
     def pid(self) -> int:
         return self.manager.provisioner.process.pid
@@ -122,9 +127,9 @@ class Kernel:
         self.manager.cleanup_resources()
 
 
-@pytest.fixture
-def kernels(server, tmp_path):
-    """Start kernels with a data directory of the test's own; all are stopped at its end."""
+@pytest.fixture(scope="session")
+def start_kernel(server):
+    """Return ``start(home, load=, env=)``: a kernel whose files are all in ``home``; the caller stops it."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import KernelManager
 
@@ -136,22 +141,31 @@ def kernels(server, tmp_path):
             return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                               display_name="test", language="python")
 
-    started = []
-
-    def start(*, load: bool = True, env: dict[str, str] | None = None) -> Kernel:
+    def start(home, *, load: bool = True, env: dict[str, str] | None = None) -> Kernel:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
-        environment |= {"TUSK_DATA_DIR": str(tmp_path / "tusk"), "IPYTHONDIR": str(tmp_path / "ipython"),
-                        "JUPYTER_RUNTIME_DIR": str(tmp_path / "jupyter")} | (env or {})
+        environment |= {"TUSK_DATA_DIR": str(home / "tusk"), "IPYTHONDIR": str(home / "ipython"),
+                        "JUPYTER_RUNTIME_DIR": str(home / "jupyter")} | (env or {})
         manager = ThisPython()
         manager.start_kernel(env=environment)
         client = manager.client()
         client.start_channels()
         client.wait_for_ready(timeout=30)
         kernel = Kernel(manager, client)
-        started.append(kernel)
         if load:
             kernel.run("%load_ext tusk_jupyter")
         return kernel
+
+    return start
+
+
+@pytest.fixture
+def kernels(start_kernel, tmp_path):
+    """Start kernels with a data directory of the test's own; all are stopped at its end."""
+    started = []
+
+    def start(**options) -> Kernel:
+        started.append(start_kernel(tmp_path, **options))
+        return started[-1]
 
     yield start
     for kernel in started:
@@ -164,3 +178,20 @@ def kernel(kernels, database) -> Kernel:
     kernel = kernels()
     kernel.run(f"%tusk_connect {database} --name db")
     return kernel
+
+
+@pytest.fixture(scope="module")
+def module_kernel(start_kernel, tmp_path_factory):
+    """One kernel for all tests of a module that leave it as they found it."""
+    kernel = start_kernel(tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.stop()
+
+
+@pytest.fixture
+def shared_kernel(module_kernel, database):
+    """The module's kernel, connected as ``db`` to a database of the test's own, and to nothing afterwards."""
+    module_kernel.run(f"%tusk_connect {database} --name db")
+    yield module_kernel
+    module_kernel.run("for c in get_ipython().run_line_magic('tusk', 'connections')['name']:\n"
+                      "    get_ipython().run_line_magic('tusk', f'disconnect {c}')\n%reset -f")

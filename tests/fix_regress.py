@@ -82,7 +82,8 @@ def fetch(directory: Path) -> Suite:
     _run(["tar", "-xf", str(archive), "-C", str(directory), "--strip-components=1", "--wildcards",
           "*/src/test/regress/*"], os.environ)  # fmt: skip
     root = directory / "src" / "test" / "regress"
-    scheduled = re.findall(r"\S+", " ".join(re.findall(r"^test:(.*)$", (root / "parallel_schedule").read_text(), re.MULTILINE)))
+    groups = re.findall(r"^test:(.*)$", (root / "parallel_schedule").read_text(), re.MULTILINE)
+    scheduled = " ".join(groups).split()
     others = sorted({p.stem for p in (root / "sql").glob("*.sql")} - set(scheduled))
     return Suite(version, root, (*scheduled, *others))
 

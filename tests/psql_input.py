@@ -89,7 +89,11 @@ class PsqlInput:
             sign = self._text[token.start]
             if token.kind is Kind.OTHER and sign == "\\":
                 return token.start
-            if token.kind is Kind.PUNCTUATION and self._text[token.start : token.end] == ":" and self._interpolate(token):
+            if (
+                token.kind is Kind.PUNCTUATION
+                and self._text[token.start : token.end] == ":"
+                and self._interpolate(token)
+            ):
                 return -1
         return None
 

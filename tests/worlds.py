@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 # world → the fixture that a test of that world asks for, directly or through another
-WORLDS = {"postgres": "server", "kernel": "kernels", "notebooks": "notebook_runner", "regress": "regression_suite"}
+WORLDS = {"postgres": "server", "kernel": "start_kernel", "notebooks": "notebook_runner", "regress": "regression_suite"}
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.errors import InvalidInput
+from tusk_jupyter.errors import InvalidInput, TuskError
 from tusk_jupyter.tusk import Tusk
 
 if TYPE_CHECKING:
@@ -26,19 +26,26 @@ def connect(where: str = "", *, name: str | None = None, **options: Any) -> Conn
         ``statement_timeout="30s"``, ``pool_size=5``, ``password_env="VAR"``, …
     :raises InvalidInput: for an unknown option; :raises TuskError: when the server cannot be reached or refuses.
     """
+    failed = None
+    try:
+        return _connect(where, name, options)
+    except TuskError as error:
+        failed = error
+    # the frames that read a password are no business of a debugger's
+    del where
+    raise failed.with_traceback(None)
+
+
+def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connection:
     from tusk_jupyter.magics import connect as connecting
 
     tusk = state()
     if not options and name is None and where in tusk.connections.names():
         return tusk.connections.use(where)
-    line = _line(where, name, options)
-    del where
-    request = connecting.parse_connect(line)
-    del line
+    request = connecting.parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
     chosen, target = connecting.target_of(request, tusk=tusk, local_ns={})
-    del request
     return tusk.connections.connect(chosen, target, ask=connecting.ask)
 
 

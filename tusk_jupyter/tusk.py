@@ -91,13 +91,13 @@ class Tusk(SingletonConfigurable):
         super().__init__(**kwargs)
         self.events = Events()
         self.credentials = Credentials()
-        self.connections = Connections(credentials=self.credentials, events=self.events)
+        self.connections = Connections(credentials=self.credentials, events=self.events, on_disconnect=self._mark)
         self.queries = Queries()
         self.results = RecentResults()
         self.files = Files()
         self.files.open(paths.data_dir())
         logger.info("tusk-jupyter %s in %s", __version__, self.files.directory)
-        atexit.register(self.close)
+        atexit.register(self._exit)
 
     @property
     def storage(self) -> Database | None:
@@ -113,12 +113,20 @@ class Tusk(SingletonConfigurable):
 
     def close(self) -> None:
         """Cancel what runs, close connections, events, storage and log; closing twice is fine."""
+        self._close()
+
+    def _exit(self) -> None:
+        # nobody reads what a dying kernel says: its open transactions are announced at the next load
+        self._close(announced=False)
+
+    def _close(self, *, announced: bool = True) -> None:
+        left = [] if announced else [connection.id for connection in self.open_transactions()]
         self.connections.close()
         self.credentials.clear()
         self.events.close()
         self.results.clear()
-        self.files.close()
-        atexit.unregister(self.close)
+        self.files.close(left=left)
+        atexit.unregister(self._exit)
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -148,7 +156,7 @@ class Tusk(SingletonConfigurable):
         """Run a script on a connection's session, statement by statement; see ``queries.script.Script.steps``."""
         chosen = options or CellOptions()
         session = connection.session(ask)
-        from tusk_jupyter.queries.execution import Source
+        from tusk_jupyter.queries.endings import Source
         from tusk_jupyter.queries.script import Script
 
         def start(execution: Execution) -> None:
@@ -171,7 +179,7 @@ class Tusk(SingletonConfigurable):
         ).steps()
 
     def _run_options(self, chosen: CellOptions, connection: Connection) -> Any:
-        from tusk_jupyter.queries.execution import Options
+        from tusk_jupyter.queries.delivery import Options
         from tusk_jupyter.results.options import FrameOptions
 
         numeric: Any = "decimal" if chosen.exact else self.numeric
@@ -199,7 +207,7 @@ class Tusk(SingletonConfigurable):
             self._announce(connection, execution, outcome)
         if outcome.result is not None:
             self.results.add(outcome.result)
-        self._mark(connection, outcome)
+        self._mark(connection)
         if outcome.error is not None:
             from tusk_jupyter.queries import commit
 
@@ -219,8 +227,9 @@ class Tusk(SingletonConfigurable):
         error = outcome.error.info() if outcome.error is not None else None
         self.events.emit(QueryEvent(status, connection.id, execution.id, execution.rows, tag, error))  # type: ignore[arg-type]
 
-    def _mark(self, connection: Connection, outcome: Outcome) -> None:
-        open_now = outcome.transaction
+    def _mark(self, connection: Connection) -> None:
+        session = connection.live_session
+        open_now = session.transaction if session is not None else None
         since = open_now.since.strftime("%Y-%m-%d %H:%M:%S UTC") if open_now is not None else None
         count = open_now.statements if open_now is not None else 0
         self.files.mark(connection.id, connection.name, since=since, statements=count)
@@ -266,5 +275,8 @@ class Tusk(SingletonConfigurable):
         from tusk_jupyter.queries import blocks
 
         connection = self.connection(name)
-        with blocks.transaction(connection):
-            yield connection
+        try:
+            with blocks.transaction(connection):
+                yield connection
+        finally:
+            self._mark(connection)

@@ -46,9 +46,10 @@ TYPED = [
     (dt.timedelta(days=1, seconds=2), "interval", "1 day 00:00:02"),
     (UUID, "uuid", str(UUID)),
     (b"\x00\xff", "bytea", "\\x00ff"),
-    (ipaddress.ip_address("192.168.1.5"), "inet", "192.168.1.5"),
+    (ipaddress.ip_address("192.168.1.5"), "inet", "192.168.1.5/32"),
     (Level.HIGH, "integer", "3"),
-    (Range(1, 5), "int4range", "[1,5)"),
+    (Range(dt.date(2024, 1, 1), None), "daterange", "[2024-01-01,)"),
+    (Range(Decimal("1.5"), Decimal(2), "[]"), "numrange", "[1.5,2]"),
     ({"a": [1, None, "ü"]}, "jsonb", '{"a": [1, null, "ü"]}'),
     (tusk_jupyter.json([1, "x"]), "jsonb", '[1, "x"]'),
     (tusk_jupyter.json("x"), "jsonb", '"x"'),
@@ -89,18 +90,19 @@ def test_values_bind_like_literals_of_their_kind(server_types):
     got = []
     for value, _, _ in TYPED:
         server_types.ns["v"] = value
-        server_types.run("%%sql --format rows out <<\nselect pg_typeof(:v)::text, (:v)::text")
+        assert server_types.run("%%sql --format rows out <<\nselect pg_typeof(:v)::text, (:v)::text", ok=None).status == "ok", value
         got.append(tuple(server_types.ns["out"][0]))
     assert got == [(kind, text) for _, kind, text in TYPED]
 
 
 def test_text_is_untyped_as_a_literal_is(cells):
     cells.ns.update(day="2024-02-29", number="42", colour=Colour.RED, u=str(UUID), us=[str(UUID), None],
-                    words=["a", "b,c", 'd"', "{", None], series=pd.Series(["a", None]))
+                    r=Range(1, 5), words=["a", "b,c", 'd"', "{", None], series=pd.Series(["a", None]))
     cells.run("%sql create type colour as enum ('red', 'green')")
     conditions = ["date '2024-02-29' = :day", "42 = :number", "'red'::colour = :colour", f"'{UUID}'::uuid = :u",
                   f"'{UUID}'::uuid = any(:us)", f"'{UUID}'::uuid in :us", "'b,c' in :words",
-                  """:words = array['a', 'b,c', 'd"', '{', null]""", ":series = array['a', null]", "length(:number) = 2"]
+                  """:words = array['a', 'b,c', 'd"', '{', null]""", ":series = array['a', null]", "length(:number) = 2",
+                  "int4range(2, 3) <@ :r", "int8range(2, 3) <@ :r"]
     got = {}
     for condition in conditions:
         cells.run(f"%%sql out <<\nselect {condition}")

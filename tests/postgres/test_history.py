@@ -68,8 +68,8 @@ CANARY = "hunter2-kQ9"
         f"alter role tester password e'{CANARY}'",
         f"alter role tester password $${CANARY}$$",
         f"do $$ begin execute 'alter role tester password ''{CANARY}'''; end $$",
-        f"select 'postgresql://u:{CANARY}@host/db'",
-        f"select 'host=x password={CANARY}'",
+        f"select 1 where 'postgresql://u:{CANARY}@host/db' = ''",
+        f"select 1 where 'host=x password={CANARY}' = ''",
         f"alter role nobody_here password '{CANARY}'",
     ],
 )

@@ -84,6 +84,7 @@ class Connection:
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
         self._pins = 0
+        self._asked = False
 
     def __repr__(self) -> str:
         return f"<Connection {self.name!r} {self.status} {self.target.conninfo.redacted()}>"
@@ -172,8 +173,10 @@ class Connection:
         from tusk_jupyter.connections import opening
 
         password = self._known_password()
-        if password is None and self.target.ask and ask is not None:
+        if self.target.ask and not self._asked and ask is not None:
+            # -W: the user wants to be asked, whatever is known; a session that is opened again does not
             password = self._prompt(ask)
+            self._asked = True
         outcome = self._attempt(password)
         if isinstance(outcome, opening.Refused) and outcome.asks and ask is not None:
             password = self._prompt(ask)

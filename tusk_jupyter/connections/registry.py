@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 class Connections:
     """Connect, find, use, disconnect."""
 
-    def __init__(self, *, credentials: Credentials, events: Events) -> None:
+    def __init__(
+        self, *, credentials: Credentials, events: Events, on_disconnect: Callable[[Connection], object]
+    ) -> None:
         self._credentials = credentials
+        self._on_disconnect = on_disconnect
         self._events = events
         self._lock = threading.RLock()
         self._by_name: dict[str, Connection] = {}
@@ -140,6 +143,7 @@ class Connections:
             if self._current == connection.name:
                 self._current = next(reversed(self._by_name), None)
         connection.close()
+        self._on_disconnect(connection)
         return connection
 
     def close(self) -> None:

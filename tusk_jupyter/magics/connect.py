@@ -237,6 +237,8 @@ def ask(text: str) -> Secret | None:
 
 def run(tusk: Tusk, shell: Any, output: CellOutput, *, line: str, local_ns: Mapping[str, Any]) -> None:
     """Run ``%tusk_connect LINE`` and show its report."""
+    # before anything can refuse the line: its password is in the history already
+    shows_password = scrub_history(shell, line)
     given = words(line)
     if not given:
         output.show(_nothing_given(tusk))
@@ -253,7 +255,6 @@ def run(tusk: Tusk, shell: Any, output: CellOutput, *, line: str, local_ns: Mapp
             advice="%tusk_connect postgresql://user@host/database, or host=… dbname=…, or --embedded",
         )
     name, target = target_of(request, tusk=tusk, local_ns=local_ns)
-    shows_password = scrub_history(shell, line)
     if request.test:
         connection = tusk.connections.test(name, target, ask=ask)
         output.show(report(connection, "tested: connected and closed again, nothing is kept"))

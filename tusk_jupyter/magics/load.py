@@ -83,9 +83,18 @@ class TuskMagics(Magics):  # type: ignore[misc]
         return TuskCommands(self.tusk, self.output, self.take_sql).run(line)
 
     def _connect(self, line: str, local_ns: Mapping[str, Any]) -> None:
-        from tusk_jupyter.magics import connect
+        from tusk_jupyter.magics import connect, sql
 
-        connect.run(self.tusk, self.shell, self.output, line=line, local_ns={**self.shell.user_ns, **local_ns})
+        found = None
+        try:
+            connect.run(self.tusk, self.shell, self.output, line=line, local_ns={**self.shell.user_ns, **local_ns})
+        except TuskError as error:
+            found = error
+        except Exception as error:  # noqa: BLE001 - likewise, and its frames would show a password in Verbose mode
+            found = sql.unexpected(error)
+        if found is not None:
+            # the frames that read the parameters are no business of a debugger's
+            raise found.with_traceback(None)
 
     def take_sql(self) -> None:
         """Register ``%sql`` and ``%%sql`` as ours."""
@@ -130,7 +139,7 @@ def unload(shell: Any) -> None:
             registered = shell.magics_manager.magics[kind].get(name)
             if getattr(registered, "__self__", None) is magics:
                 del shell.magics_manager.magics[kind][name]
-    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, Tusk | SqlMagic)]
+    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, Tusk | SqlMagic | TuskMagics)]
     errors.use_panels_as_tracebacks(None)
     magics.tusk.close()
     Tusk.clear_instance()

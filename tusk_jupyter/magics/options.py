@@ -17,7 +17,8 @@ from tusk_jupyter.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_WORD = re.compile(r"""(?:[^\s"']+|"[^"]*"|'[^']*')+""")
+# behind a = a quote is libpq's, whose backslash escapes: password='it\\'s me'
+_WORD = re.compile(r"""(?:[^\s"']+|"[^"]*"|(?<==)'(?:[^'\\]|\\.)*'|'[^']*')+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def next_word(line: str, start: int) -> tuple[str, int]:
     if match:
         return match[0], match.end()
     if start < len(line):
-        raise InvalidInput(f"a quote is not closed: {line[start:][:40]}")
+        # what follows it is not shown: it may be the rest of a password
+        raise InvalidInput("a quote on the line is not closed")
     return "", start
 
 

@@ -1,18 +1,24 @@
 """Taking a typed password out of IPython's input history: ``In``, ``_i…`` and ``history.sqlite`` (mode 0644).
 
-IPython stores a cell before it runs it. Its in-memory lists are replaced at once; the row for its SQLite file is
-still in a cache then, written later by a thread of its own, so replacing it there keeps it off the disk. The notebook
-file is the front end's: nothing here can reach it, and the user is told.
+IPython stores a cell before it runs it, in lists and, by a thread of its own, in its SQLite file: by the time a magic
+runs, the row is mostly there already. So both are corrected, under the lock that the thread writes under, and the file
+with ``secure_delete``: an UPDATE alone leaves the old text in a free part of the page. The notebook file is the front
+end's: nothing here can reach it, and the user is told.
 """
 
 from __future__ import annotations
 
+import logging
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.redaction import redact
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
+
+log = logging.getLogger("tusk_jupyter.magics")
 
 
 def scrub_history(shell: Any, line: str) -> bool:
@@ -20,21 +26,54 @@ def scrub_history(shell: Any, line: str) -> bool:
     clean = redact(line)
     if clean == line:
         return False
+    # the parsed input holds the line as a Python literal
+    pairs = ((line, clean), (repr(line)[1:-1], repr(clean)[1:-1]))
+
+    def replaced(text: str) -> str:
+        for typed, safe in pairs:
+            text = text.replace(typed, safe)
+        return text
+
     history = getattr(shell, "history_manager", None)
     if history is not None:
-        _scrub_memory(shell, history, lambda text: text.replace(line, clean))
+        _scrub_memory(shell, history, replaced)
+        with history.db_input_cache_lock:
+            cache = history.db_input_cache
+            cache[:] = [tuple(replaced(v) if isinstance(v, str) else v for v in row) for row in cache]
+            _scrub_file(history, replaced)
     return True
 
 
-def _scrub_memory(shell: Any, history: Any, replace: Callable[[str], str]) -> None:
+def _scrub_memory(shell: Any, history: Any, replaced: Callable[[str], str]) -> None:
     for name in ("input_hist_parsed", "input_hist_raw"):
         kept = getattr(history, name, [])
-        kept[:] = [replace(text) for text in kept]
-    cache = getattr(history, "db_input_cache", [])
-    cache[:] = [tuple(replace(v) if isinstance(v, str) else v for v in row) for row in cache]
+        kept[:] = [replaced(text) for text in kept]
     for name, value in list(shell.user_ns.items()):
         if name.startswith("_i") and isinstance(value, str):
-            shell.user_ns[name] = replace(value)
+            shell.user_ns[name] = replaced(value)
     for name in ("_i", "_ii", "_iii", "_i00"):
         if isinstance(getattr(history, name, None), str):
-            setattr(history, name, replace(getattr(history, name)))
+            setattr(history, name, replaced(getattr(history, name)))
+
+
+def _scrub_file(history: Any, replaced: Callable[[str], str]) -> None:
+    if not history.enabled or str(history.hist_file) == ":memory:":
+        return
+    import sqlite3
+
+    try:
+        with closing(sqlite3.connect(str(history.hist_file), timeout=2.0)) as conn, conn:
+            _scrub_rows(conn, history.session_number, replaced)
+    except sqlite3.Error as error:
+        log.warning("IPython's history could not be corrected: %s", error)
+
+
+def _scrub_rows(conn: sqlite3.Connection, session: int, replaced: Callable[[str], str]) -> None:
+    conn.execute("pragma secure_delete = on")
+    found = conn.execute("select line, source, source_raw from history where session = ?", (session,)).fetchall()
+    for number, source, raw in found:
+        if (replaced(source), replaced(raw)) != (source, raw):
+            conn.execute(
+                "update history set source = ?, source_raw = ? where session = ? and line = ?",
+                (replaced(source), replaced(raw), session, number),
+            )

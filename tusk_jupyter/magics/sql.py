@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter import translate
 from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
 from tusk_jupyter.magics.arguments import CellRequest, parse_cell
+from tusk_jupyter.magics.scrubbing import scrub_history
 from tusk_jupyter.tusk import CellOptions, Tusk
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def run(
     :param connect: makes a connection from a line that holds a URL, as JupySQL spells it.
     :param ask: prompts for a password.
     """
+    if "://" in line:
+        # before anything can refuse the line: what it holds is in the history already
+        scrub_history(shell, line)
     request = parse_cell(line, body, connections=tusk.connections.names(), magic=magic)
     if request.close is not None:
         tusk.connections.disconnect(request.close)

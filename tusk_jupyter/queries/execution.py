@@ -4,9 +4,6 @@ An :class:`Execution` is submitted to its session and waited for by the main thr
 takes time, up to the finished frame, so that an interrupt never meets half a conversion, and returns an
 :class:`Outcome`: an error is a value there, raised by whoever runs the cell. What the statement returned wins every
 race: a cancel that came too late is a note, not an error.
-
-``--limit`` reads a plain query through a cursor, in a transaction of its own if none is open, so that nothing is left
-running on the session; the cursor asks for one row more than it keeps, and so «more rows exist» is known, not guessed.
 """
 
 from __future__ import annotations
@@ -16,20 +13,15 @@ import random
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import errors, interrupts, translate
-from tusk_jupyter.connections.session import (
-    CancelledBeforeSentError,
-    Command,
-    Reply,
-    SessionLostError,
-    Token,
-)
-from tusk_jupyter.errors import Place, QueryCancelled, QueryTimeout, TuskError
-from tusk_jupyter.queries import classify, lost, values
+from tusk_jupyter.connections.session import CancelledBeforeSentError, SessionLostError, Token
+from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
+from tusk_jupyter.queries import classify, endings, lost
+from tusk_jupyter.queries.delivery import Delivery, Options
 from tusk_jupyter.queries.notices import NoticeLog
 from tusk_jupyter.queries.rows import RowSink
 
@@ -39,8 +31,8 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.session import Session, Transaction
     from tusk_jupyter.queries.binding import Bound
+    from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
-    from tusk_jupyter.results.frame import FrameOptions
     from tusk_jupyter.results.result import Result
 
 # uuid4 asks the operating system each time, 60 µs where that is slow; an id of a query is no secret
@@ -48,19 +40,7 @@ _random = random.Random()  # noqa: S311
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 GIVE_UP_S = 5.0
-SAVEPOINT = "tusk_statement"
 RESEND_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a statement runs and what its rows become."""
-
-    frame: FrameOptions
-    format: str = "pandas"
-    limit: int | None = None
-    read_only: bool = False
-    savepoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +57,6 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where the statement stands in what the user typed: ``prefix`` (the magic's own line), then the script."""
-
-    prefix: str
-    script: str
-
-    def place(self, offset: int) -> Place:
-        """Return the place of a 0-based offset in the script."""
-        return Place(self.prefix + self.script, len(self.prefix) + offset)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a statement ended: a result or an error, and the transaction that is open now."""
 
@@ -96,16 +64,6 @@ class Outcome:
     error: TuskError | None
     transaction: Transaction | None
     state: str
-
-
-@dataclass(slots=True)
-class _Work:
-    """What the worker gathers while the statement runs."""
-
-    sink: RowSink
-    reply: Reply | None = None
-    prefix_length: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 class Execution:
@@ -247,40 +205,39 @@ class Execution:
             return Outcome(None, QueryCancelled("nobody waits any more"), self.session.transaction, self.state)
         self._start = time.monotonic()
         self.state = "running"
-        work = _Work(self._sink)
-        error = self._answer(work)
+        delivery = Delivery(
+            self.session, self._token, self.statement, self._bound, self._options, self._sink, self.notices
+        )
+        error = self._answer(delivery)
         self._answered = True
         result = None
         if error is None:
             try:
-                result = self._result(work)
+                result = self._result(delivery)
             except BaseException as crash:  # noqa: BLE001 - the session is fine; the conversion is reported
                 error = translate.translate(crash, doing="converting the result")
         self._after(error)
         return Outcome(result, error, self.session.transaction, self.state)
 
-    def _answer(self, work: _Work) -> TuskError | None:
+    def _answer(self, delivery: Delivery) -> TuskError | None:
         """Run the statement to the server's last word on it; return what went wrong."""
         # libpq does not say what is open while a statement runs
         before = self._before = self.session.transaction
         xid = self._transaction_id()
-        savepoint = self._options.savepoint and self._takes_savepoint()
         try:
-            if savepoint:
-                self._internal(f"savepoint {SAVEPOINT}")
-            self._run(work)
-            error = self._server_error(work)
-            if savepoint:
-                self._end_savepoint(failed=error is not None, work=work)
+            delivery.run()
         except CancelledBeforeSentError:
-            return self._cancelled(QueryCancelled("the statement was cancelled before it was sent"))
+            return endings.cancelled(QueryCancelled("cancelled before it was sent"), self._stop())
         except SessionLostError as loss:
             return lost.lost(self.session, loss, statement=self.statement, before=before, xid=xid)
         except TuskError as refused:
             return refused
         except BaseException as crash:  # noqa: BLE001 - nothing may be lost on the way to the user
             return translate.translate(crash, doing="reading the result")
-        return error
+        return endings.server_error(delivery, self._source, self._stop())
+
+    def _stop(self) -> endings.Stop:
+        return endings.Stop(self._reason, bool(self._token.sent), self.elapsed_ms, self._time_limit_s)
 
     def _transaction_id(self) -> str | None:
         # the only way to learn later what became of a COMMIT that the network swallowed
@@ -291,165 +248,29 @@ class Execution:
         except SessionLostError:
             return None
 
-    def _run(self, work: _Work) -> None:
-        command = self._command()
-        if self._options.read_only:
-            self._run_read_only(work, command)
-        elif self._options.limit is not None and classify.reads_only_shape(self.statement):
-            self._run_cursor(work, command, self._options.limit)
-        else:
-            work.reply = self._send(command, work)
-            self._learn_types(work)
-
-    def _command(self) -> Command:
-        bound = self._bound
-        encoded, oids, formats = values.adapt(bound.values, bound.names, context=self.session.adapt)
-        try:
-            text = self.session.encode(bound.text)
-        except UnicodeError as error:
-            problem = str(error)
-        else:
-            return Command(text, encoded, oids, formats)
-        raise errors.InvalidInput(
-            f"the statement cannot be sent in the session's client encoding: {problem}",
-            advice="Nothing was run. SET client_encoding = 'UTF8' takes every character; lone surrogates fit nowhere.",
-        )
-
-    def _send(self, command: Command, work: _Work | None) -> Reply:
-        on_rows = work.sink.take if work is not None else None
-        return self.session.run(self._token, command, on_rows=on_rows, on_notice=self.notices.add)
-
-    def _run_cursor(self, work: _Work, command: Command, limit: int) -> None:
-        name = f"tusk_{self.id.replace('-', '')[:12]}"
-        own = self.session.transaction_status == "IDLE"
-        if own:
-            self._internal("begin")
-        declare = f"declare {name} no scroll cursor for ".encode()
-        work.prefix_length = len(declare)
-        done = False
-        try:
-            work.reply = self._send(
-                Command(declare + command.text, command.values, command.oids, command.formats), None
-            )
-            if work.reply.error is None:
-                work.prefix_length = 0
-                work.reply = self._send(Command(f"fetch forward {limit + 1} from {name}".encode()), work)
-            done = work.reply.error is None
-            if done:
-                self._learn_types(work)
-                work.reply = Reply(f"SELECT {work.sink.kept}", None, None)
-        finally:
-            if own:
-                self._internal("commit" if done else "rollback")
-            elif done:
-                self._internal(f"close {name}")
-
-    def _run_read_only(self, work: _Work, command: Command) -> None:
-        keep = classify.is_setting(self.statement)
-        self._internal("begin read only")
-        # the snapshot makes SET TRANSACTION READ WRITE fail with 25001
-        self._internal("select 1")
-        try:
-            work.reply = self._send(command, work)
-            if work.reply.error is None:
-                self._learn_types(work)
-        finally:
-            if self.session.lost is None:
-                ended = self.session.transaction_status == "IDLE"
-                self._internal("commit" if keep else "rollback")
-                if ended:
-                    work.notes.append("the statement ended the read-only transaction by itself")
-
-    def _takes_savepoint(self) -> bool:
-        return self.session.transaction_status == "INTRANS" and classify.transaction_control(self.statement) is None
-
-    def _end_savepoint(self, *, failed: bool, work: _Work) -> None:
-        if failed:
-            self._internal(f"rollback to savepoint {SAVEPOINT}")
-            work.notes.append("undone back to the savepoint before it")
-        self._internal(f"release savepoint {SAVEPOINT}")
-
-    def _internal(self, text: str) -> None:
-        self.session.run(None, Command(text.encode()))
-
-    def _learn_types(self, work: _Work) -> None:
-        if work.reply is not None and work.reply.error is None:
-            work.sink.learn_types()
-
-    # -- endings --------------------------------------------------------------------------------------------------
-
-    def _server_error(self, work: _Work) -> TuskError | None:
-        reply = work.reply
-        if reply is None or reply.error is None:
-            return None
-        diag = translate.diagnostic(reply.error, self.session.encoding)
-        place = self._place(diag, work.prefix_length)
-        if diag.sqlstate != "57014":
-            return translate.query_error(diag, place=place, statement=self.statement.text)
-        return self._stopped(diag, place)
-
-    def _stopped(self, diag: errors.Diagnostic, place: Place | None) -> TuskError:
-        """57014 is what cancel, statement_timeout and pg_cancel_backend all say: tell them apart by what we know."""
-        elapsed_s = self.elapsed_ms / 1000
-        if self._reason == "timeout":
-            return QueryTimeout(
-                f"the statement was stopped by --timeout after {elapsed_s:.1f} s",
-                sqlstate=diag.sqlstate, condition="query_canceled", diag=diag, duration_s=self._time_limit_s,
-                advice="Allow more with --timeout, or do less.",
-            )  # fmt: skip
-        if self._token.sent:
-            return self._cancelled(
-                translate.query_error(diag, kind=QueryCancelled, place=place, statement=self.statement.text)
-            )
-        limit_ms = self.session.statement_timeout_ms
-        if limit_ms and self.elapsed_ms >= limit_ms * 0.9:
-            error = translate.query_error(diag, kind=QueryTimeout, place=place)
-            error.duration_s = limit_ms / 1000
-            error.advice = (
-                f"statement_timeout is {limit_ms} ms in this session: "
-                "SET statement_timeout = '5min' (0 switches it off), or do less."
-            )
-            return error
-        error = translate.query_error(diag, kind=QueryCancelled, place=place)
-        error.advice = "Somebody else cancelled it (pg_cancel_backend), or the function raised this itself."
-        return error
-
-    def _cancelled(self, error: TuskError) -> TuskError:
-        error.message = f"{'interrupted' if self.interrupted else 'cancelled'} after {self.elapsed_ms / 1000:.1f} s"
-        error.args = (error.message,)
-        return error
-
-    def _place(self, diag: errors.Diagnostic, prefix_length: int) -> Place | None:
-        if diag.internal_query is not None and diag.internal_position is not None:
-            return Place(diag.internal_query, diag.internal_position - 1, internal=True)
-        if diag.statement_position is None:
-            return None
-        offset = self._bound.offsets.to_source(max(0, diag.statement_position - 1 - prefix_length))
-        return self._source.place(self.statement.start + offset)
-
-    def _result(self, work: _Work) -> Result:
+    def _result(self, delivery: Delivery) -> Result:
         from tusk_jupyter.results import result as results
 
-        reply = work.reply or Reply(None, None, None)
-        frame, columns, notes = work.sink.finish(self._options)
+        tag, notes = delivery.reply.command_tag, delivery.notes
+        frame, columns, changed = self._sink.finish(self._options)
         if hasattr(frame, "attrs"):
             frame.attrs["tusk"] = self.id
         if self._token.requested:
-            work.notes.append("it had finished before the cancel request arrived")
-        if classify.transaction_control(self.statement) == "COMMIT" and reply.command_tag == "ROLLBACK":
-            work.notes.append("nothing was saved: the transaction had failed, so COMMIT became ROLLBACK")
+            notes.append("it had finished before the cancel request arrived")
+        if classify.transaction_control(self.statement) == "COMMIT" and tag == "ROLLBACK":
+            notes.append("nothing was saved: the transaction had failed, so COMMIT became ROLLBACK")
         return results.Result(
             query_id=self.id,
             connection=self.session.name,
             query_type=classify.query_type(self.statement),
             columns=columns,
-            rowcount=work.sink.kept,
+            rowcount=self._sink.kept,
             frame=frame,
             elapsed_ms=self.elapsed_ms,
-            command_tag=reply.command_tag or "",
+            command_tag=tag or "",
             notices=self.notices.records(),
-            notes=(*self._bound.notes, *notes, *work.notes),
-            truncated=work.sink.truncated,
+            notes=(*self._bound.notes, *changed, *notes),
+            truncated=self._sink.truncated,
         )
 
     def _after(self, error: TuskError | None) -> None:
@@ -458,7 +279,7 @@ class Execution:
         if error is None:
             self._track_settings()
         if not self._left:  # else its end has been told already
-            self.state = _final_state(error)
+            self.state = endings.final_state(error)
         if error is not None and error.transaction is None and self.session.lost is None:
             error.transaction = lost.transaction_sentence(self.session.transaction)
 
@@ -481,11 +302,3 @@ def _wait_done(future: Future[Any], seconds: float) -> None:
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
     done.wait(seconds)
-
-
-def _final_state(error: TuskError | None) -> str:
-    if error is None:
-        return "completed"
-    if isinstance(error, QueryTimeout):
-        return "timeout"
-    return "cancelled" if isinstance(error, QueryCancelled) else "failed"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session
-    from tusk_jupyter.queries.execution import Options
+    from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.decode import Decoder
     from tusk_jupyter.results.types import Column, TypeInfo

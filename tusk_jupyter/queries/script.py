@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
 from tusk_jupyter.queries import binding, classify, lost, read_only, split
-from tusk_jupyter.queries.execution import Deadline, Execution, Options, Outcome, Source
+from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.queries.delivery import Options
+    from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
 
 ON_ERROR = ("stop", "continue", "savepoint")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 
@@ -46,11 +47,15 @@ class OpenTransactions:
                 return
             self._marked[connection_id] = statements
 
-    def clear(self, connection_id: str | None = None) -> None:
-        """Remove one marker, or all of this process."""
-        for known in [connection_id] if connection_id is not None else list(self._marked):
-            if self._marked.pop(known, None) is not None:
-                self._path(known).unlink(missing_ok=True)
+    def clear(self, connection_id: str) -> None:
+        """Remove the marker of a connection."""
+        if self._marked.pop(connection_id, None) is not None:
+            self._path(connection_id).unlink(missing_ok=True)
+
+    def clear_but(self, left: Collection[str]) -> None:
+        """Remove the markers of this process, except those of some connections."""
+        for known in set(self._marked) - set(left):
+            self.clear(known)
 
     def departed(self) -> list[Departed]:
         """Return, and forget, what kernels that are gone have left."""

@@ -13,6 +13,7 @@ from tusk_jupyter.errors import TuskError
 from tusk_jupyter.storage.departed import OpenTransactions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from tusk_jupyter.storage.database import Database
@@ -65,10 +66,13 @@ class Files:
             for t in left
         ]
 
-    def close(self) -> None:
-        """Write what is queued and close everything; closing twice is fine."""
+    def close(self, *, left: Collection[str] = ()) -> None:
+        """Write what is queued and close everything; closing twice is fine.
+
+        :param left: ids of the connections whose open transactions are still to be announced.
+        """
         if self._transactions is not None:
-            self._transactions.clear()
+            self._transactions.clear_but(left)
             self._transactions = None
         if self.database is not None:
             self.database.close()

@@ -44,7 +44,10 @@ _INVISIBLE = re.compile(
 # (No possessive quantifiers: before Python 3.11.5 they lose matches of a group that backtracks.)
 _GAP = r"\s*(?:(?:--[^\n]{0,200}\n|/\*(?:[^*]|\*(?!/)){0,200}\*/)\s*){0,5}"
 # Within another literal its quotes are doubled: execute 'alter role r password ''…'''.
-_LITERAL = r"(?:''[^']+''|[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'?|(?:[uU]&)?'[^']*(?:''[^']*)*'?|\$(\w*)\$(?:(?!\$\3\$).)*(?:\$\3\$)?)"
+_LITERAL = (
+    r"(?:''[^']+''|[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'?|(?:[uU]&)?'[^']*(?:''[^']*)*'?"
+    r"|\$(\w*)\$(?:(?!\$\3\$).)*(?:\$\3\$)?)"
+)
 _PASSWORD = re.compile(rf"\b(password{_GAP})({_LITERAL})", re.IGNORECASE | re.DOTALL)
 # Conninfo strings and URLs stand in literals; `where password = x` does not, and is data.
 _CONNINFO = re.compile(r"(\bpassword\s*=\s*)(''[^'\n]+''|(?:[^\s'\"\\]|\\.)+)", re.IGNORECASE)

@@ -1,0 +1,287 @@
+"""What a statement in flight goes through in a real kernel: stop in every phase, silence, death, company."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+
+from tests.waiting import ask, running, terminate, wait_until
+
+
+def dbname(database):
+    return database.rpartition("=")[2]
+
+
+def value(kernel, sql):
+    """The one value of a query, as text."""
+    return kernel.run(f"one = %sql {sql}\nprint(one.iat[0, 0])").stdout.strip()
+
+
+# -- interrupt --------------------------------------------------------------------------------------------------------
+
+
+def test_interrupt_while_rows_come_in_keeps_the_session(shared_kernel, database):
+    pid = value(shared_kernel, "select pg_backend_pid()")
+    msg = shared_kernel.send("%%sql\nselect i, repeat('x', 100) from generate_series(1, 1000000000) i")
+    wait_until(lambda: running(database, "repeat('x', 100)"))
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert value(shared_kernel, "select pg_backend_pid()") == pid
+
+
+ROWS = "select array[i, i + 1, i + 2], jsonb_build_object('a', i) from generate_series(1, 250000) i"
+
+
+def test_interrupt_during_the_conversion_loses_nothing(shared_kernel, database):
+    pid = value(shared_kernel, "select pg_backend_pid()")
+    msg = shared_kernel.send(f"%%sql big <<\n{ROWS}")
+    # the server has answered, the cell has not: what is left to do is ours
+    wait_until(
+        lambda: ask(database, "select count(*) from pg_stat_activity where state = 'idle' and query like %s and pid = %s",
+                    "%jsonb_build_object%", int(pid)),
+        timeout=30,
+    )
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    if reply.status == "ok":
+        assert shared_kernel.run("print(len(big))").stdout.strip() == "250000"
+    else:
+        assert reply.error["ename"] in {"QueryInterrupted", "KeyboardInterrupt"}
+    assert value(shared_kernel, "select pg_backend_pid()") == pid
+
+
+HAIL = """
+import os, signal, threading
+ends = []
+for i in range(60):
+    timer = threading.Timer(i * 0.0003, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        try:
+            row = get_ipython().run_line_magic('sql', f'select {i}, count(*) from generate_series(1, 30000)').iloc[0]
+            ends.append('right' if list(row) == [i, 30000] else 'wrong')
+        finally:
+            timer.join()
+    except KeyboardInterrupt:
+        ends.append('interrupted')
+print(sorted(set(ends)))
+"""
+
+
+def test_interrupts_at_any_moment_harm_no_session_and_no_result(shared_kernel):
+    pid = value(shared_kernel, "select pg_backend_pid()")
+    ends = shared_kernel.run(HAIL).stdout.strip()
+    assert "wrong" not in ends
+    assert "interrupted" in ends
+    assert value(shared_kernel, "select pg_backend_pid()") == pid
+
+
+def test_interrupt_of_a_script_stops_it_and_says_how_far_it_came(shared_kernel, database):
+    msg = shared_kernel.send("%%sql --on-error continue\ncreate table t (a int); insert into t values (1);\n"
+                             "select pg_sleep(60); insert into t values (2)")
+    wait_until(lambda: running(database, "pg_sleep(60)"))
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    assert "2 done, 1 failed, 1 " in reply.displayed[-1]
+    assert ask(database, "select count(*) from t") == 1
+
+
+def test_interrupt_while_waiting_for_a_lock(shared_kernel, database):
+    shared_kernel.run("%sql create table t (a int)")
+    with psycopg.connect(database) as blocker:
+        blocker.execute("lock table t")
+        msg = shared_kernel.send("%sql insert into t values (1)")
+        wait_until(lambda: ask(database, "select count(*) from pg_locks where not granted"))
+        start = time.monotonic()
+        shared_kernel.interrupt()
+        assert shared_kernel.collect(msg).error["ename"] == "QueryInterrupted"
+        assert time.monotonic() - start < 3
+
+
+def test_a_function_that_swallows_the_cancel_counts_as_completed(shared_kernel, database):
+    shared_kernel.run("%%sql\ncreate function stubborn() returns text language plpgsql as $$\n"
+                      "begin perform pg_sleep(60); return 'slept'; exception when query_canceled then return 'went on'; end $$")
+    msg = shared_kernel.send("%sql select stubborn()")
+    wait_until(lambda: running(database, "stubborn"))
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    assert reply.status == "ok"
+    assert "went on" in reply.value
+    assert "cancel" in reply.displayed[-1]
+
+
+def test_interrupt_leaves_a_connect_that_nobody_answers(shared_kernel, proxy, database):
+    proxy.freeze()
+    msg = shared_kernel.send(f"print('now')\n%tusk_connect {proxy.conninfo(dbname(database))} --name far")
+    wait_until(lambda: shared_kernel.client.get_iopub_msg(timeout=10)["msg_type"] == "stream")
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    while (reply := shared_kernel.client.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != msg:
+        pass
+    assert reply["content"]["ename"] in {"KeyboardInterrupt", "QueryInterrupted"}
+    assert time.monotonic() - start < 2
+    assert "far" not in shared_kernel.run("%tusk connections").value
+    assert value(shared_kernel, "select 41") == "41"
+
+
+# -- a server that does not answer ------------------------------------------------------------------------------------
+
+
+def far(kernel, proxy, database):
+    kernel.run(f"%tusk_connect {proxy.conninfo(dbname(database))} --name far")
+    return value(kernel, "select pg_backend_pid()")
+
+
+def given_up(reply):
+    assert reply.error["ename"] == "QueryInterrupted"
+    (panel,) = reply.displayed
+    assert "given up after" in panel
+    assert "temp tables" in panel
+    assert "new session" in panel
+    return True
+
+
+def test_second_interrupt_gives_up_a_deaf_session(shared_kernel, proxy, database):
+    pid = far(shared_kernel, proxy, database)
+    msg = shared_kernel.send("%sql select pg_sleep(61)")
+    wait_until(lambda: running(database, "pg_sleep(61)"))
+    proxy.freeze()
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    wait_until(lambda: time.monotonic() - start > 0.3)
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    assert time.monotonic() - start < 3
+    assert given_up(reply)
+    proxy.thaw()
+    assert value(shared_kernel, "select pg_backend_pid()") != pid
+
+
+def test_five_seconds_of_silence_give_up_a_deaf_session(shared_kernel, proxy, database):
+    pid = far(shared_kernel, proxy, database)
+    shared_kernel.run("%%sql\nbegin; create table t (a int)")
+    msg = shared_kernel.send("%sql select pg_sleep(62)")
+    wait_until(lambda: running(database, "pg_sleep(62)"))
+    proxy.freeze()
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    reply = shared_kernel.collect(msg)
+    assert 4 < time.monotonic() - start < 8
+    assert given_up(reply)
+    assert "open transaction (1 statement)" in reply.displayed[0]
+    proxy.thaw()
+    assert value(shared_kernel, "select pg_backend_pid()") != pid
+
+
+# -- death ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_backend_is_said_and_the_next_cell_goes_on(shared_kernel, database):
+    pid = int(value(shared_kernel, "select pg_backend_pid()"))
+    shared_kernel.run("%%sql\ncreate temp table mine (a int); begin; insert into mine values (1)")
+    msg = shared_kernel.send("%sql select pg_sleep(63)")
+    wait_until(lambda: running(database, "pg_sleep(63)"))
+    terminate(database, pid)
+    reply = shared_kernel.collect(msg)
+    assert reply.error["ename"] == "ConnectionLost"
+    (panel,) = reply.displayed
+    assert "57P01" in panel
+    assert "open transaction (1 statement)" in panel
+    assert "temp tables" in panel
+    after = shared_kernel.run("%sql select pg_backend_pid() as p, to_regclass('mine') as m")
+    assert "transaction" not in after.displayed[-1]
+    assert str(pid) not in after.value
+
+
+# -- company ----------------------------------------------------------------------------------------------------------
+
+THREAD = """
+import threading
+import tusk_jupyter as tusk
+ended = {{}}
+def work(name, sql):
+    try:
+        ended[name] = tusk.sql(sql, name).iat[0, 0]
+    except BaseException as error:
+        ended[name] = type(error).__name__
+threads = [threading.Thread(target=work, args=a) for a in {work!r}]
+for t in threads: t.start()
+"""
+
+
+def two(kernel, database):
+    kernel.run(f"%tusk_connect {database} --name other")
+    kernel.run("%tusk use db")
+
+
+def test_a_connection_goes_on_while_another_ones_backend_is_killed(shared_kernel, database):
+    two(shared_kernel, database)
+    other = int(value(shared_kernel, "other select pg_backend_pid()"))
+    mine = value(shared_kernel, "select pg_backend_pid()")
+    shared_kernel.run(THREAD.format(work=[("other", "select pg_sleep(64)")]))
+    wait_until(lambda: running(database, "pg_sleep(64)"))
+    assert value(shared_kernel, "select 41") == "41"
+    terminate(database, other)
+    assert shared_kernel.run("threads[0].join(10); print(ended)").stdout.strip() == "{'other': 'ConnectionLost'}"
+    assert value(shared_kernel, "select pg_backend_pid()") == mine
+    assert value(shared_kernel, "other select 42") == "42"
+
+
+def test_an_interrupt_hits_the_cell_and_not_the_other_connection(shared_kernel, database):
+    two(shared_kernel, database)
+    shared_kernel.run(THREAD.format(work=[("other", "select 'survived' from pg_sleep(1.5)")]))
+    msg = shared_kernel.send("%sql select pg_sleep(65)")
+    wait_until(lambda: running(database, "pg_sleep(65)"))
+    shared_kernel.interrupt()
+    assert shared_kernel.collect(msg).error["ename"] == "QueryInterrupted"
+    assert shared_kernel.run("threads[0].join(10); print(ended)").stdout.strip() == "{'other': 'survived'}"
+
+
+def test_a_cancel_by_command_hits_one(shared_kernel, database):
+    two(shared_kernel, database)
+    shared_kernel.run(THREAD.format(work=[("other", "select pg_sleep(66)"), ("db", "select 'kept' from pg_sleep(1.5)")]))
+    wait_until(lambda: running(database, "pg_sleep(66)") and running(database, "pg_sleep(1.5)"))
+    shared_kernel.run("q = %tusk queries\nvictim = q.loc[q.connection == 'other', 'id'].item()")
+    shared_kernel.run("get_ipython().run_line_magic('tusk', f'cancel {victim}')")
+    assert shared_kernel.run("for t in threads: t.join(10)\nprint(ended['other'], ended['db'])").stdout.split() == [
+        "QueryCancelled", "kept"]
+
+
+# -- while it runs ----------------------------------------------------------------------------------------------------
+
+
+def test_notices_come_while_the_statement_runs(shared_kernel, database):
+    seen = []
+
+    def look(reply):
+        if any("early" in text for text in reply.displayed) and running(database, "late"):
+            seen.append(True)
+
+    reply = shared_kernel.run("%%sql\ndo $$ begin raise notice 'early'; perform pg_sleep(1.5); raise notice 'late'; end $$",
+                              while_running=look)
+    assert seen
+    text = "\n".join(reply.displayed)
+    assert (text.count("NOTICE:  early"), text.count("NOTICE:  late")) == (1, 1)
+
+
+def test_a_failed_cell_stops_what_is_queued_behind_it(shared_kernel, database):
+    first = shared_kernel.send("%sql select 1/0")
+    second = shared_kernel.send("%sql create table never ()")
+    assert shared_kernel.collect(first).error["ename"] == "QueryFailed"
+    assert shared_kernel.collect(second).status == "aborted"
+    assert ask(database, "select to_regclass('never')") is None
+
+
+def test_outputs_are_static_and_saved_without_widgets(shared_kernel):
+    reply = shared_kernel.run("%%sql\nselect 1 as a; select 2 as b")
+    kinds = {kind for o in reply.outputs for kind in o.get("data", {})}
+    assert kinds <= {"text/plain", "text/html"}
+    assert "<script" not in reply.html
+
+
+def test_the_value_and_its_status_line_stand_in_their_order(shared_kernel):
+    reply = shared_kernel.run("%%sql\nselect 'first' as a; select 'second' as b")
+    assert [o["output_type"] for o in reply.outputs] == ["display_data", "display_data", "execute_result", "display_data"]
+    assert shared_kernel.run("print(_.iat[0, 0])").stdout.strip() == "second"

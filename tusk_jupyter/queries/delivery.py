@@ -1,0 +1,148 @@
+"""One statement's way to the server and back: plain, through a cursor, read-only, under a savepoint. On the worker.
+
+``--limit`` reads a plain query through a cursor, in a transaction of its own if none is open, so that nothing is left
+running on the session; the cursor asks for one row more than it keeps, and so «more rows exist» is known, not guessed.
+Read-only statements run in a ``BEGIN READ ONLY`` of their own that ends in ``ROLLBACK`` (``COMMIT`` for ``SET``, which
+would vanish otherwise). What we send around a statement is never cancelled by its cancel: it cleans up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tusk_jupyter import errors
+from tusk_jupyter.connections.session import Command, Reply
+from tusk_jupyter.queries import classify, values
+
+if TYPE_CHECKING:
+    from tusk_jupyter.connections.session import Session, Token
+    from tusk_jupyter.queries.binding import Bound
+    from tusk_jupyter.queries.notices import NoticeLog
+    from tusk_jupyter.queries.rows import RowSink
+    from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.options import FrameOptions
+
+SAVEPOINT = "tusk_statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a statement runs and what its rows become."""
+
+    frame: FrameOptions
+    format: str = "pandas"
+    limit: int | None = None
+    read_only: bool = False
+    savepoint: bool = False
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A statement under way: what is sent, and what has come of it (``reply``, ``notes``)."""
+
+    session: Session
+    token: Token
+    statement: Statement
+    bound: Bound
+    options: Options
+    sink: RowSink
+    notices: NoticeLog
+    reply: Reply = field(default_factory=lambda: Reply(None, None, None))
+    prefix_length: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run the statement to the server's last word on it.
+
+        :raises InvalidInput, BindingError: for text or values that cannot be sent.
+        :raises SessionLostError, CancelledBeforeSentError: see the session.
+        """
+        savepoint = self.options.savepoint and self._takes_savepoint()
+        if savepoint:
+            self._internal(f"savepoint {SAVEPOINT}")
+        command = self._command()
+        if self.options.read_only:
+            self._run_read_only(command)
+        elif self.options.limit is not None and classify.reads_only_shape(self.statement):
+            self._run_cursor(command, self.options.limit)
+        else:
+            self._send(command)
+        if savepoint:
+            self._end_savepoint()
+
+    def _command(self) -> Command:
+        bound = self.bound
+        encoded, oids, formats = values.adapt(bound.values, bound.names, context=self.session.adapt)
+        try:
+            text = self.session.encode(bound.text)
+        except UnicodeError as error:
+            problem = str(error)
+        else:
+            return Command(text, encoded, oids, formats)
+        raise errors.InvalidInput(
+            f"the statement cannot be sent in the session's client encoding: {problem}",
+            advice="Nothing was run. SET client_encoding = 'UTF8' takes every character; lone surrogates fit nowhere.",
+        )
+
+    def _send(self, command: Command, *, rows: bool = True) -> bool:
+        """Send a command of the user's, keep its reply, and return whether it succeeded."""
+        on_rows = self.sink.take if rows else None
+        self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add)
+        if self.reply.error is None and rows:
+            self.sink.learn_types()
+        return self.reply.error is None
+
+    def _internal(self, text: str) -> Reply:
+        """Send a command of ours."""
+        return self.session.run(None, Command(text.encode()))
+
+    def _run_cursor(self, command: Command, limit: int) -> None:
+        name = f"tusk_{id(self):x}"
+        own = self.session.transaction_status == "IDLE"
+        if own:
+            self._internal("begin")
+        declare = f"declare {name} no scroll cursor for ".encode()
+        self.prefix_length = len(declare)
+        done = False
+        try:
+            if self._send(Command(declare + command.text, command.values, command.oids, command.formats), rows=False):
+                self.prefix_length = 0
+                done = self._send(Command(f"fetch forward {limit + 1} from {name}".encode()))
+        finally:
+            if self.session.lost is None:
+                self._end_cursor(name, own=own, done=done)
+
+    def _end_cursor(self, name: str, *, own: bool, done: bool) -> None:
+        if own:
+            ended = self._internal("commit" if done else "rollback")
+        elif self.session.transaction_status == "INTRANS":
+            ended = self._internal(f"close {name}")
+        else:
+            return
+        if done:
+            # a deferred trigger of a function that the query called may fail only now
+            failed = ended.error is not None
+            self.reply = ended if failed else Reply(f"SELECT {self.sink.kept}", None, None)
+
+    def _run_read_only(self, command: Command) -> None:
+        keep = classify.is_setting(self.statement)
+        self._internal("begin read only")
+        # the snapshot makes SET TRANSACTION READ WRITE fail with 25001
+        self._internal("select 1")
+        try:
+            self._send(command)
+        finally:
+            if self.session.lost is None:
+                ended = self.session.transaction_status == "IDLE"
+                self._internal("commit" if keep else "rollback")
+                if ended:
+                    self.notes.append("the statement ended the read-only transaction by itself")
+
+    def _takes_savepoint(self) -> bool:
+        return self.session.transaction_status == "INTRANS" and classify.transaction_control(self.statement) is None
+
+    def _end_savepoint(self) -> None:
+        if self.reply.error is not None:
+            self._internal(f"rollback to savepoint {SAVEPOINT}")
+        self._internal(f"release savepoint {SAVEPOINT}")

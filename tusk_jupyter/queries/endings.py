@@ -1,0 +1,101 @@
+"""How a statement ended when it did not end well: the server's error, with its place in the cell and its cause.
+
+57014 is what a cancel, statement_timeout, pg_cancel_backend and a function's own RAISE all say; its text is in the
+server's language. They are told apart by what this side knows: whether we asked, and how long the session allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tusk_jupyter import translate
+from tusk_jupyter.errors import Place, QueryCancelled, QueryTimeout
+
+if TYPE_CHECKING:
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.errors import Diagnostic, TuskError
+    from tusk_jupyter.queries.delivery import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the statement stands in what the user typed: ``prefix`` (the magic's own line), then the script."""
+
+    prefix: str
+    script: str
+
+    def place(self, offset: int) -> Place:
+        """Return the place of a 0-based offset in the script."""
+        return Place(self.prefix + self.script, len(self.prefix) + offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What this side knows of a statement's end: who asked for it (``None``: nobody here), and when."""
+
+    reason: str | None
+    sent: bool
+    elapsed_ms: float
+    time_limit_s: float
+
+
+def server_error(delivery: Delivery, source: Source, stop: Stop) -> TuskError | None:
+    """Return the error of a delivery's reply, or ``None``."""
+    if delivery.reply.error is None:
+        return None
+    diag = translate.diagnostic(delivery.reply.error, delivery.session.encoding)
+    place = _place(diag, delivery, source)
+    if diag.sqlstate != "57014":
+        return translate.query_error(diag, place=place, statement=delivery.statement.text)
+    if stop.reason == "timeout":
+        return QueryTimeout(
+            f"the statement was stopped by --timeout after {stop.elapsed_ms / 1000:.1f} s",
+            sqlstate=diag.sqlstate, condition="query_canceled", diag=diag, duration_s=stop.time_limit_s,
+            advice="Allow more with --timeout, or do less.",
+        )  # fmt: skip
+    if stop.sent:
+        return cancelled(translate.query_error(diag, kind=QueryCancelled, place=place), stop)
+    return _stopped_by_the_server(diag, place, delivery.session, stop.elapsed_ms)
+
+
+def cancelled(error: TuskError, stop: Stop) -> TuskError:
+    """Return ``error`` with words for the stop that was asked for here."""
+    asked = "interrupted" if stop.reason == "interrupt" else "cancelled"
+    error.message = f"{asked} after {stop.elapsed_ms / 1000:.1f} s"
+    error.args = (error.message,)
+    return error
+
+
+def _stopped_by_the_server(diag: Diagnostic, place: Place | None, session: Session, elapsed_ms: float) -> TuskError:
+    limit_ms = session.statement_timeout_ms
+    # the server's clock begins a little later than ours, and ends a little earlier
+    if limit_ms and elapsed_ms >= limit_ms * 0.9:
+        error = translate.query_error(diag, kind=QueryTimeout, place=place)
+        error.duration_s = limit_ms / 1000
+        error.advice = (
+            f"statement_timeout is {limit_ms} ms in this session: "
+            "SET statement_timeout = '5min' (0 switches it off), or do less."
+        )
+        return error
+    error = translate.query_error(diag, kind=QueryCancelled, place=place)
+    error.advice = "Somebody else cancelled it (pg_cancel_backend), or the function raised this itself."
+    return error
+
+
+def _place(diag: Diagnostic, delivery: Delivery, source: Source) -> Place | None:
+    if diag.internal_query is not None and diag.internal_position is not None:
+        return Place(diag.internal_query, diag.internal_position - 1, internal=True)
+    if diag.statement_position is None:
+        return None
+    sent = max(0, diag.statement_position - 1 - delivery.prefix_length)
+    return source.place(delivery.statement.start + delivery.bound.offsets.to_source(sent))
+
+
+def final_state(error: TuskError | None) -> str:
+    """Return the state that a statement with this error is in for good."""
+    if error is None:
+        return "completed"
+    if isinstance(error, QueryTimeout):
+        return "timeout"
+    return "cancelled" if isinstance(error, QueryCancelled) else "failed"
