@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import queue
 import shutil
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,10 @@ class Server:
     bin: Path
     port: int
     user: str = "tester"
+
+    @property
+    def version(self) -> int:
+        return int((self.root / "data" / "PG_VERSION").read_text())
 
     @property
     def host(self) -> str:
@@ -134,26 +141,62 @@ def server(make_server) -> Server:
     return server
 
 
-_numbers = itertools.count(1)
+class Databases:
+    """Databases made ahead and dropped behind the tests' backs: creating one takes longer than most tests."""
+
+    def __init__(self, server: Server, ahead: int = 3) -> None:
+        self._server = server
+        self._ready = queue.Queue(maxsize=ahead)
+        self._used = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="test-databases", daemon=True)
+        self._thread.start()
+
+    def take(self) -> str:
+        name = self._ready.get(timeout=30)
+        if isinstance(name, BaseException):
+            raise name
+        return name
+
+    def give_back(self, name: str) -> None:
+        self._used.put(name)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        import psycopg
+
+        # without fsync copying the files is faster than logging every page
+        strategy = "strategy file_copy" if self._server.version >= 15 else ""
+        numbers = itertools.count(1)
+        made = None
+        try:
+            with psycopg.connect(self._server.conninfo(), autocommit=True) as conn:
+                while not self._stop.is_set():
+                    if made is None:
+                        made = f"test_{next(numbers)}"
+                        conn.execute(f"create database {made} template template_tusk {strategy}")
+                    with contextlib.suppress(queue.Full):
+                        self._ready.put(made, timeout=0.05)
+                        made = None
+                    if made is not None and not self._used.empty():
+                        conn.execute(f"drop database {self._used.get()} with (force)")
+        except BaseException as error:  # noqa: BLE001 - whoever takes the next one gets to see it
+            self._ready.put(error)
+
+
+@pytest.fixture(scope="session")
+def databases(server):
+    databases = Databases(server)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture
-def database(server):
+def database(server, databases):
     """Conninfo of a database that only this test has."""
-    import psycopg
-
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
-        conn.execute(f"create database {name} template template_tusk")
-        yield server.conninfo(name)
-        conn.execute(f"drop database {name} with (force)")
-
-
-@pytest.fixture
-def proxy(server):
-    """A relay to the server that can go deaf, or cut the line."""
-    from tests.proxy import Proxy
-
-    relay = Proxy(server)
-    yield relay
-    relay.close()
+    name = databases.take()
+    yield server.conninfo(name)
+    databases.give_back(name)

@@ -12,6 +12,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets import Type
+from traitlets.config import Config
 
 import tusk_jupyter
 from tests.fix_kernel import Reply
@@ -114,7 +115,9 @@ def bare_shell(tusk, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", list(sys.path))
     InteractiveShell.clear_instance()
     _Shell.clear_instance()
-    shell = _Shell.instance(user_module=types.ModuleType("notebook"), colors="nocolor")
+    # the file costs more than most tests here take; its own tests run real kernels
+    quiet = Config({"HistoryManager": {"hist_file": ":memory:"}})
+    shell = _Shell.instance(user_module=types.ModuleType("notebook"), colors="nocolor", config=quiet)
     monkeypatch.setitem(sys.modules, "notebook", shell.user_module)
     yield Cells(shell)
     if getattr(shell, "_tusk_jupyter_magics", None) is not None:

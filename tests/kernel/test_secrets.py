@@ -208,10 +208,12 @@ def test_from_a_variable_and_by_the_functions(watched):
     watched.run("b = tusk.connect(url, name='b')\nprint(b, vars(b))")
     watched.run("errors_kept = []\nfor where in (url + '_not_there', url.replace(':%', '@%', 1), url + '?nonsense=1', "
                 "url.replace('127.0.0.1', '[::1')):\n"
-                "    try:\n        tusk.connect(where)\n    except tusk.errors.TuskError as error:\n        errors_kept.append(error)")
+                "    for connect in (tusk.connect, lambda _: get_ipython().run_line_magic('tusk_connect', ':where')):\n"
+                "        try:\n            connect(where)\n        except tusk.errors.TuskError as error:\n"
+                "            errors_kept.append(error)\nprint(len(errors_kept))")
     watched.run("tusk.connect(url + '_not_there')", ok=False)
     watched.run("%tb", ok=None)
-    watched.run("del where, url")
+    watched.run("del where, url, connect")
     watched.check()
 
 

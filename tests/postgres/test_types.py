@@ -834,6 +834,23 @@ def test_polars(types):
     assert notes == ("column 'c' is text: Polars has no decimals of more than 38 digits",)
 
 
+@pytest.mark.parametrize(
+    ("inside", "beyond"),
+    [
+        ("date '262142-12-31'", "date '262143-01-01'"),
+        ("timestamp '262142-12-31 23:59:59.999999'", "timestamp '262143-01-01'"),
+        ("array[null, date '262142-12-31']", "array[null, date '262143-01-01']"),
+        ("(null, null, null, null, '262142-12-31')::point3", "(null, null, null, null, '262143-01-01')::point3"),
+    ],
+)
+def test_polars_gets_no_date_that_it_cannot_show(types, inside, beyond):
+    pytest.importorskip("polars")
+    frame, _ = run.polars_frame(types, f"select null a, {inside} b")
+    assert "262142" in repr(frame)
+    with pytest.raises(ConversionError, match="row 2, column 'b': Polars"):
+        run.polars_frame(types, f"select 1 a, {inside} b union all select 2, {beyond} order by a")
+
+
 def test_rows(types):
     types.execute("set time zone 'Europe/Berlin'")
     sql = """select 1 a, null::int b, 1.50 c, 0.1::float4 d, 'o,k'::mood e, date '2024-01-01' f, interval '1 mon' g,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tusk_jupyter.errors import InvalidInput
+from tusk_jupyter.errors import ConversionError, InvalidInput
 from tusk_jupyter.results.declared import arrow_column
 from tusk_jupyter.results.names import row_type, unique_names
 from tusk_jupyter.results.options import FrameOptions
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["FrameOptions", "to_arrow", "to_pandas", "to_polars", "to_rows"]
 
 Notes = tuple[str, ...]
+
+# the first day that Polars can print, and the first after the last, found by bisection: it panics at any beyond
+_POLARS_DAYS = (-96_465_292, 95_026_237)
+_DAY_US = 86_400_000_000
 
 
 def to_pandas(decoded: Decoded, options: FrameOptions, *, release: bool = False) -> tuple[pd.DataFrame, Notes]:
@@ -75,6 +80,8 @@ def to_polars(decoded: Decoded, options: FrameOptions) -> tuple[pl.DataFrame, No
             # handing these over does not fail, it panics
             table = table.set_column(position, field.name, table[position].cast(pa.large_string()))
             notes += (f"column {field.name!r} is text: Polars has no decimals of more than 38 digits",)
+    for name in table.column_names:
+        _refuse_beyond_polars(name, table[name])
     frame = pl.from_arrow(table)
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("a table is a frame")
@@ -94,6 +101,32 @@ def to_rows(decoded: Decoded, options: FrameOptions) -> tuple[list[Any], Notes]:
         columns.append(values)
         notes += said
     return list(map(row._make, zip(*columns, strict=True))), notes
+
+
+def _refuse_beyond_polars(name: str, column: pa.ChunkedArray) -> None:
+    row = _first_beyond_polars(column)
+    if row is not None:
+        raise ConversionError(
+            f"row {row + 1}, column {name!r}: Polars can hold this date, but panics when it is shown",
+            advice=f"Polars prints the years -262143 to 262142: cast the column in SQL ({name}::text).",
+        )
+
+
+def _first_beyond_polars(column: Any) -> int | None:
+    """Return the first row with a date that Polars cannot print, however deep it stands."""
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        item = _first_beyond_polars(whole.flatten())
+        return None if item is None else whole.value_parent_indices()[item].as_py()
+    if pa.types.is_struct(column.type):
+        found = [_first_beyond_polars(pc.struct_field(column, [i])) for i in range(column.type.num_fields)]
+        return min((row for row in found if row is not None), default=None)
+    unit = 1 if pa.types.is_date32(column.type) else _DAY_US if pa.types.is_timestamp(column.type) else None
+    if unit is None:
+        return None
+    first, after = (pa.scalar(days * unit, column.type) for days in _POLARS_DAYS)
+    row = pc.index(pc.or_(pc.less(column, first), pc.greater_equal(column, after)), value=True).as_py()
+    return row if row >= 0 else None
 
 
 def _is_enum(source: Source) -> bool:

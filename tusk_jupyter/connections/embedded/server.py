@@ -30,6 +30,8 @@ SOCKETS = sys.platform != "win32"
 # sizeof(sun_path) less its NUL, and PostgreSQL's own file name
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 PORT = 5432
+# "is TLS possible?": the one message that a server answers to anybody, with one byte
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 READY_LIMIT_S = 60.0
 
 
@@ -72,15 +74,17 @@ def _state(cluster: Cluster) -> str:
 
 
 def _answers(directory: str, port: int) -> bool:
-    # a socket in a private directory answers: that is our server, whatever process ids mean to this container
+    # a socket in a private directory answers: that is our server, whatever process ids mean to this container. It has
+    # to say something: after a kill -9 its children keep the socket open for a moment, and nobody is there
     family = socket.AF_UNIX if SOCKETS else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.settimeout(2)
         try:
             s.connect(f"{directory}/.s.PGSQL.{port}" if SOCKETS else ("127.0.0.1", port))
-        except OSError as error:
-            return isinstance(error, (BlockingIOError, TimeoutError))
-    return True
+            s.sendall(SSL_REQUEST)
+            return bool(s.recv(1))
+        except OSError:
+            return False
 
 
 def launch(cluster: Cluster, found: Binaries) -> Running:
