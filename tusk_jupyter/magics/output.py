@@ -152,9 +152,8 @@ def _lines(lines: Lines | None) -> Lines:
 def _notice(diag: Diagnostic) -> NoticeLine:
     from tusk_jupyter.widgets.result_footer import NoticeLine
 
-    return NoticeLine(
-        diag.severity or "NOTICE", diag.message_primary or "", diag.message_detail, diag.message_hint, diag.context
-    )
+    # no CONTEXT, as in psql: it is the same line under every notice of a loop; tusk.last_result().notices has it
+    return NoticeLine(diag.severity or "NOTICE", diag.message_primary or "", diag.message_detail, diag.message_hint)
 
 
 def _transaction(transaction: Transaction | None) -> TransactionNote | None:

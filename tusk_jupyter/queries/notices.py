@@ -1,6 +1,6 @@
 """What a statement had to say on the way: NOTICE and its kind, kept within bounds.
 
-A loop in PL/pgSQL can raise 10,000 notices of 10 kB: the first and the last 100 are kept, the rest are counted.
+A loop in PL/pgSQL can raise 10,000 notices of 10 kB: the first and the last 50 are kept, the rest are counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from tusk_jupyter import translate
 from tusk_jupyter.errors import Diagnostic
 
-KEEP = 100
+KEEP = 50
 
 
 class NoticeLog:

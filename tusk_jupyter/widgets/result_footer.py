@@ -187,11 +187,12 @@ def _notes(notes: tuple[str, ...]) -> list[str]:
 
 def _notices(notices: tuple[NoticeLine, ...]) -> Iterable[tuple[str, str]]:
     """Yield (severity, text) of the first and last; the count between has no severity."""
-    left_out = len(notices) - 2 * _NOTICES
-    for notice in notices if left_out <= 0 else notices[:_NOTICES]:
+    # a log that has left some out says so in a notice of its own, between the first and the last
+    fits = len(notices) <= 2 * _NOTICES + 1
+    for notice in notices if fits else notices[:_NOTICES]:
         yield visible(notice.severity, 40), notice.body()
-    if left_out > 0:
-        yield "", f"… {counted(left_out, 'more notice')}"
+    if not fits:
+        yield "", f"… {counted(len(notices) - 2 * _NOTICES, 'more notice')}"
         for notice in notices[-_NOTICES:]:
             yield visible(notice.severity, 40), notice.body()
 
