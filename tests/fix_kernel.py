@@ -138,13 +138,19 @@ def start_kernel(server):
 
         @property
         def kernel_spec(self):
-            return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                              display_name="test", language="python")
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                display_name="test",
+                language="python",
+            )
 
     def start(home, *, load: bool = True, env: dict[str, str] | None = None) -> Kernel:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
-        environment |= {"TUSK_DATA_DIR": str(home / "tusk"), "IPYTHONDIR": str(home / "ipython"),
-                        "JUPYTER_RUNTIME_DIR": str(home / "jupyter")} | (env or {})
+        environment |= {
+            "TUSK_DATA_DIR": str(home / "tusk"),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(home / "jupyter"),
+        } | (env or {})
         manager = ThisPython()
         manager.start_kernel(env=environment)
         client = manager.client()
@@ -193,5 +199,7 @@ def shared_kernel(module_kernel, database):
     """The module's kernel, connected as ``db`` to a database of the test's own, and to nothing afterwards."""
     module_kernel.run(f"%tusk_connect {database} --name db")
     yield module_kernel
-    module_kernel.run("for c in get_ipython().run_line_magic('tusk', 'connections')['name']:\n"
-                      "    get_ipython().run_line_magic('tusk', f'disconnect {c}')\n%reset -f")
+    module_kernel.run(
+        "for c in get_ipython().run_line_magic('tusk', 'connections')['name']:\n"
+        "    get_ipython().run_line_magic('tusk', f'disconnect {c}')\n%reset -f"
+    )

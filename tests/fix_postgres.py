@@ -55,7 +55,9 @@ class Server:
         return f"host={self.host} port={self.port} user={self.user} dbname={dbname}"
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(self.bin / command[0]), *command[1:]], check=True, text=True, capture_output=True, **_as_account())
+        return subprocess.run(
+            [str(self.bin / command[0]), *command[1:]], check=True, text=True, capture_output=True, **_as_account()
+        )
 
     def stop(self, mode: str = "fast") -> None:
         self.run("pg_ctl", "-D", str(self.root / "data"), "-m", mode, "-w", "stop")
@@ -64,7 +66,11 @@ class Server:
         # the server must not keep our pipes open, or waiting for pg_ctl would be waiting for the server
         subprocess.run(
             [str(self.bin / "pg_ctl"), "-D", str(self.root / "data"), "-l", str(self.root / "log"), "-w", "start"],
-            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as_account(),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **_as_account(),
         )
 
 
@@ -72,8 +78,13 @@ def _as_account():
     account = server_account() if os.geteuid() == 0 else None
     if account is None:
         return {}
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/",
-            "env": {**os.environ, "HOME": "/", "LC_ALL": "C.UTF-8"}}
+    return {
+        "user": account.pw_uid,
+        "group": account.pw_gid,
+        "extra_groups": [],
+        "cwd": "/",
+        "env": {**os.environ, "HOME": "/", "LC_ALL": "C.UTF-8"},
+    }
 
 
 def _free_port() -> int:
@@ -95,8 +106,19 @@ def make_server():
             os.chown(root, kwargs["user"], kwargs["group"])
         # a socket may be used by the one who runs the tests and by nobody else: SCRAM guards TCP, peer-less trust the socket
         server = Server(root, _reachable_bin(root), _free_port())
-        server.run("initdb", "-D", str(root / "data"), "-U", server.user, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-                   "--auth-local=trust", "--auth-host=scram-sha-256")
+        server.run(
+            "initdb",
+            "-D",
+            str(root / "data"),
+            "-U",
+            server.user,
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+        )
         _as_owner(root, lambda: (root / "s").mkdir(mode=0o755))
         with (root / "data" / "postgresql.conf").open("a") as f:
             f.write(CONFIG.format(socket=root / "s", port=server.port))
@@ -200,3 +222,13 @@ def database(server, databases):
     name = databases.take()
     yield server.conninfo(name)
     databases.give_back(name)
+
+
+@pytest.fixture
+def proxy(server):
+    """A relay to the server that can go deaf, or cut the line."""
+    from tests.proxy import Proxy
+
+    relay = Proxy(server)
+    yield relay
+    relay.close()

@@ -15,13 +15,15 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
         self._closed = False
+        self._lock = threading.Lock()
         self._cut_after: bytes | None = None
         self._cut_before: bytes | None = None
         self._sockets: list[socket.socket] = []
         self.cut = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def conninfo(self, dbname: str, user: str = "tester") -> str:
         return f"host=127.0.0.1 port={self.port} user={user} dbname={dbname} sslmode=disable gssencmode=disable"
@@ -42,8 +44,13 @@ class Proxy:
         self._cut_before = fragment
 
     def close(self) -> None:
-        self._closed = True
         self._flows.set()
+        with self._lock:
+            self._closed = True
+        # wakes the accept, which closing the listener alone does not
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+        self._accepting.join(timeout=5)
         self._listener.close()
         for one in self._sockets:
             with contextlib.suppress(OSError):
@@ -51,13 +58,14 @@ class Proxy:
             one.close()
 
     def _accept(self) -> None:
-        while not self._closed:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            upstream = socket.socket(socket.AF_UNIX)
-            self._sockets += [client, upstream]
+        while True:
+            client, _ = self._listener.accept()
+            with self._lock:
+                if self._closed:
+                    client.close()
+                    return
+                upstream = socket.socket(socket.AF_UNIX)
+                self._sockets += [client, upstream]
             threading.Thread(target=self._connect, args=(client, upstream), daemon=True).start()
 
     def _connect(self, client, upstream) -> None:

@@ -63,7 +63,8 @@ def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f"'{text}'" if '"' in text else f'"{text}"'
+    # a word may be quoted in parts: a double quote stands in single ones
+    return '"' + text.replace('"', "\"'\"'\"") + '"'
 
 
 def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:

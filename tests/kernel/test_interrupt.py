@@ -6,22 +6,7 @@ import time
 
 import psycopg
 
-
-def wait_until(condition, *, timeout=10.0):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
-
-
-def running(database, fragment):
-    """Whether a statement that contains ``fragment`` is active on the server, seen from another session."""
-    with psycopg.connect(database, autocommit=True) as watcher:
-        count = watcher.execute(
-            "select count(*) from pg_stat_activity where state = 'active' and query like %s and pid <> pg_backend_pid()",
-            (f"%{fragment}%",),
-        ).fetchone()[0]
-    return count > 0
+from tests.waiting import running, wait_until
 
 
 def interrupted(kernel, database, code, fragment):

@@ -93,7 +93,9 @@ def test_unload_announces_closes_and_gives_back(kernel, database):
 
 
 def test_threads_of_ours_end_with_the_extension(kernel):
-    kernel.run("import threading\nimport tusk_jupyter\ntusk_jupyter.Tusk.instance().events.subscribe(print)\n%sql select 1")
+    kernel.run(
+        "import threading\nimport tusk_jupyter\ntusk_jupyter.Tusk.instance().events.subscribe(print)\n%sql select 1"
+    )
     assert "tusk-" in kernel.run("print([t.name for t in threading.enumerate()])").stdout
     kernel.run("%unload_ext tusk_jupyter")
     wait_until(lambda: "tusk-" not in kernel.run("print([t.name for t in threading.enumerate()])").stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import psycopg
+import pytest
 
 from tests.waiting import ask, running, terminate, wait_until
 
@@ -39,8 +40,12 @@ def test_interrupt_during_the_conversion_loses_nothing(shared_kernel, database):
     msg = shared_kernel.send(f"%%sql big <<\n{ROWS}")
     # the server has answered, the cell has not: what is left to do is ours
     wait_until(
-        lambda: ask(database, "select count(*) from pg_stat_activity where state = 'idle' and query like %s and pid = %s",
-                    "%jsonb_build_object%", int(pid)),
+        lambda: ask(
+            database,
+            "select count(*) from pg_stat_activity where state = 'idle' and query like %s and pid = %s",
+            "%jsonb_build_object%",
+            int(pid),
+        ),
         timeout=30,
     )
     shared_kernel.interrupt()
@@ -70,6 +75,62 @@ print(sorted(set(ends)))
 """
 
 
+SLOW = """
+import threading
+from tusk_jupyter.queries import execution, rows
+execution.GIVE_UP_S, gate, finish = 0.3, threading.Event(), rows.RowSink.finish
+def held(self, options):
+    print('converting', flush=True)
+    gate.wait(20)
+    return finish(self, options)
+rows.RowSink.finish = held
+"""
+
+
+@pytest.fixture
+def slow_conversion(kernel):
+    """A kernel whose conversions last until ``gate.set()``, and whose patience with servers is short."""
+    kernel.run("%sql select 1")
+    kernel.run(SLOW)
+    return kernel
+
+
+def converting(kernel):
+    while "converting" not in str(kernel.client.get_iopub_msg(timeout=10)["content"]):
+        pass
+
+
+def test_a_long_conversion_is_no_silent_server(slow_conversion):
+    kernel = slow_conversion
+    pid = value_when_open(kernel)
+    msg = kernel.send("gate.clear()\nthreading.Timer(1.5, gate.set).start()\n%sql select 41")
+    converting(kernel)
+    kernel.interrupt()
+    reply = kernel.collect(msg)
+    assert "41" in reply.value
+    assert value_when_open(kernel) == pid
+
+
+def test_a_second_interrupt_leaves_a_long_conversion_and_keeps_the_session(slow_conversion):
+    kernel = slow_conversion
+    pid = value_when_open(kernel)
+    msg = kernel.send("gate.clear()\n%sql select 41")
+    converting(kernel)
+    start = time.monotonic()
+    kernel.interrupt()
+    wait_until(lambda: time.monotonic() - start > 0.5)
+    kernel.interrupt()
+    reply = kernel.collect(msg)
+    assert time.monotonic() - start < 3
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert "converted" in reply.displayed[-1]
+    assert value_when_open(kernel) == pid
+
+
+def value_when_open(kernel):
+    return kernel.run("gate.set()\none = %sql select pg_backend_pid()\nprint('pid', one.iat[0, 0])").stdout.split()[-1]
+
+
 def test_interrupts_at_any_moment_harm_no_session_and_no_result(shared_kernel):
     pid = value(shared_kernel, "select pg_backend_pid()")
     ends = shared_kernel.run(HAIL).stdout.strip()
@@ -79,8 +140,10 @@ def test_interrupts_at_any_moment_harm_no_session_and_no_result(shared_kernel):
 
 
 def test_interrupt_of_a_script_stops_it_and_says_how_far_it_came(shared_kernel, database):
-    msg = shared_kernel.send("%%sql --on-error continue\ncreate table t (a int); insert into t values (1);\n"
-                             "select pg_sleep(60); insert into t values (2)")
+    msg = shared_kernel.send(
+        "%%sql --on-error continue\ncreate table t (a int); insert into t values (1);\n"
+        "select pg_sleep(60); insert into t values (2)"
+    )
     wait_until(lambda: running(database, "pg_sleep(60)"))
     shared_kernel.interrupt()
     reply = shared_kernel.collect(msg)
@@ -101,8 +164,10 @@ def test_interrupt_while_waiting_for_a_lock(shared_kernel, database):
 
 
 def test_a_function_that_swallows_the_cancel_counts_as_completed(shared_kernel, database):
-    shared_kernel.run("%%sql\ncreate function stubborn() returns text language plpgsql as $$\n"
-                      "begin perform pg_sleep(60); return 'slept'; exception when query_canceled then return 'went on'; end $$")
+    shared_kernel.run(
+        "%%sql\ncreate function stubborn() returns text language plpgsql as $$\n"
+        "begin perform pg_sleep(60); return 'slept'; exception when query_canceled then return 'went on'; end $$"
+    )
     msg = shared_kernel.send("%sql select stubborn()")
     wait_until(lambda: running(database, "stubborn"))
     shared_kernel.interrupt()
@@ -241,12 +306,16 @@ def test_an_interrupt_hits_the_cell_and_not_the_other_connection(shared_kernel, 
 
 def test_a_cancel_by_command_hits_one(shared_kernel, database):
     two(shared_kernel, database)
-    shared_kernel.run(THREAD.format(work=[("other", "select pg_sleep(66)"), ("db", "select 'kept' from pg_sleep(1.5)")]))
+    shared_kernel.run(
+        THREAD.format(work=[("other", "select pg_sleep(66)"), ("db", "select 'kept' from pg_sleep(1.5)")])
+    )
     wait_until(lambda: running(database, "pg_sleep(66)") and running(database, "pg_sleep(1.5)"))
     shared_kernel.run("q = %tusk queries\nvictim = q.loc[q.connection == 'other', 'id'].item()")
     shared_kernel.run("get_ipython().run_line_magic('tusk', f'cancel {victim}')")
     assert shared_kernel.run("for t in threads: t.join(10)\nprint(ended['other'], ended['db'])").stdout.split() == [
-        "QueryCancelled", "kept"]
+        "QueryCancelled",
+        "kept",
+    ]
 
 
 # -- while it runs ----------------------------------------------------------------------------------------------------
@@ -259,8 +328,10 @@ def test_notices_come_while_the_statement_runs(shared_kernel, database):
         if any("early" in text for text in reply.displayed) and running(database, "late"):
             seen.append(True)
 
-    reply = shared_kernel.run("%%sql\ndo $$ begin raise notice 'early'; perform pg_sleep(1.5); raise notice 'late'; end $$",
-                              while_running=look)
+    reply = shared_kernel.run(
+        "%%sql\ndo $$ begin raise notice 'early'; perform pg_sleep(1.5); raise notice 'late'; end $$",
+        while_running=look,
+    )
     assert seen
     text = "\n".join(reply.displayed)
     assert (text.count("NOTICE:  early"), text.count("NOTICE:  late")) == (1, 1)
@@ -283,5 +354,10 @@ def test_outputs_are_static_and_saved_without_widgets(shared_kernel):
 
 def test_the_value_and_its_status_line_stand_in_their_order(shared_kernel):
     reply = shared_kernel.run("%%sql\nselect 'first' as a; select 'second' as b")
-    assert [o["output_type"] for o in reply.outputs] == ["display_data", "display_data", "execute_result", "display_data"]
+    assert [o["output_type"] for o in reply.outputs] == [
+        "display_data",
+        "display_data",
+        "execute_result",
+        "display_data",
+    ]
     assert shared_kernel.run("print(_.iat[0, 0])").stdout.strip() == "second"

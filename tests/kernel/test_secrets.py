@@ -16,7 +16,13 @@ VARIABLE = "HELD_BY_THE_TEST"
 # what a reader of any output, file or object could recover the password from
 FORMS = [
     form
-    for text in (PASSWORD, ENCODED, PASSWORD.replace("'", "''"), PASSWORD.replace("'", "\\'"), PASSWORD.replace('"', '\\"'))
+    for text in (
+        PASSWORD,
+        ENCODED,
+        PASSWORD.replace("'", "''"),
+        PASSWORD.replace("'", "\\'"),
+        PASSWORD.replace('"', '\\"'),
+    )
     for form in {text, json.dumps(text)[1:-1], repr(text)[1:-1], base64.b64encode(text.encode()).decode().rstrip("=")}
 ]
 # nothing of ours holds even its beginning; the typed source is the front end's
@@ -148,7 +154,9 @@ def watched(kernels, server, tmp_path):
     watched = Watched()
     watched.run("%load_ext tusk_jupyter")
     watched.run("%xmode Verbose")
-    watched.run(f"import sys; sys.path.append({str(home)!r}); sys.dont_write_bytecode = True; import walker; import tusk_jupyter as tusk")
+    watched.run(
+        f"import sys; sys.path.append({str(home)!r}); sys.dont_write_bytecode = True; import walker; import tusk_jupyter as tusk"
+    )
     return watched
 
 
@@ -187,8 +195,13 @@ def test_in_a_url(watched):
 
 def test_in_keywords(watched):
     escaped = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
-    works(watched, watched.run(f"%tusk_connect host=127.0.0.1 port={watched.port} user=secretive dbname=postgres "
-                               f"password='{escaped}' --name a"))
+    works(
+        watched,
+        watched.run(
+            f"%tusk_connect host=127.0.0.1 port={watched.port} user=secretive dbname=postgres "
+            f"password='{escaped}' --name a"
+        ),
+    )
     watched.check(typed=True)
 
 
@@ -203,14 +216,18 @@ def test_from_the_environment_and_from_a_command(watched):
 
 def test_from_a_variable_and_by_the_functions(watched):
     watched.run("import os; from urllib.parse import quote")
-    watched.run(f"url = f\"postgresql://secretive:{{quote(os.environ['{VARIABLE}'], safe='')}}@127.0.0.1:{watched.port}/postgres\"")
+    watched.run(
+        f"url = f\"postgresql://secretive:{{quote(os.environ['{VARIABLE}'], safe='')}}@127.0.0.1:{watched.port}/postgres\""
+    )
     works(watched, watched.run("%tusk_connect :url --name a"))
     watched.run("b = tusk.connect(url, name='b')\nprint(b, vars(b))")
-    watched.run("errors_kept = []\nfor where in (url + '_not_there', url.replace(':%', '@%', 1), url + '?nonsense=1', "
-                "url.replace('127.0.0.1', '[::1')):\n"
-                "    for connect in (tusk.connect, lambda _: get_ipython().run_line_magic('tusk_connect', ':where')):\n"
-                "        try:\n            connect(where)\n        except tusk.errors.TuskError as error:\n"
-                "            errors_kept.append(error)\nprint(len(errors_kept))")
+    watched.run(
+        "errors_kept = []\nfor where in (url + '_not_there', url.replace(':%', '@%', 1), url + '?nonsense=1', "
+        "url.replace('127.0.0.1', '[::1')):\n"
+        "    for connect in (tusk.connect, lambda _: get_ipython().run_line_magic('tusk_connect', ':where')):\n"
+        "        try:\n            connect(where)\n        except tusk.errors.TuskError as error:\n"
+        "            errors_kept.append(error)\nprint(len(errors_kept))"
+    )
     watched.run("tusk.connect(url + '_not_there')", ok=False)
     watched.run("%tb", ok=None)
     watched.run("del where, url, connect")
@@ -221,8 +238,11 @@ def test_typed_at_the_prompt(watched):
     where = f"host=127.0.0.1 port={watched.port} user=secretive dbname=postgres"
     works(watched, watched.ask(f"%tusk_connect {where} --name a", PASSWORD))
     works(watched, watched.ask(f"%tusk_connect {where} --name b -W --application-name other", PASSWORD))
-    refused(watched, watched.ask(f"%tusk_connect {where} --name c -W --application-name third", f"wrong{PASSWORD}"),
-            "AuthenticationFailed")
+    refused(
+        watched,
+        watched.ask(f"%tusk_connect {where} --name c -W --application-name third", f"wrong{PASSWORD}"),
+        "AuthenticationFailed",
+    )
     watched.check()
 
 
@@ -259,8 +279,11 @@ def test_refused(watched, how):
     watched.check(typed=True)
 
 
-@pytest.mark.parametrize("line", ["%sql --limt 3 {url}", "%sql nowhere {url}", "%%sql {url} --limt 3\nselect 1", "%tsql {url}/x y"],
-                         ids=["option", "name", "cell", "more"])
+@pytest.mark.parametrize(
+    "line",
+    ["%sql --limt 3 {url}", "%sql nowhere {url}", "%%sql {url} --limt 3\nselect 1", "%tsql {url}/x y"],
+    ids=["option", "name", "cell", "more"],
+)
 def test_refused_where_a_cell_names_a_url(watched, line):
     url = f"postgresql://secretive:{ENCODED}@127.0.0.1:{watched.port}/postgres"
     assert refused(watched, watched.run(line.format(url=url), ok=False), "InvalidInput", "ConnectionNotFound")
@@ -268,7 +291,10 @@ def test_refused_where_a_cell_names_a_url(watched, line):
 
 
 def test_lost_and_opened_again(watched, server):
-    works(watched, watched.run(f"%tusk_connect postgresql://secretive:{ENCODED}@127.0.0.1:{watched.port}/postgres --name a"))
+    works(
+        watched,
+        watched.run(f"%tusk_connect postgresql://secretive:{ENCODED}@127.0.0.1:{watched.port}/postgres --name a"),
+    )
     refused(watched, watched.run("%sql select pg_terminate_backend(pg_backend_pid())", ok=False), "ConnectionLost")
     assert "secretive" in watched.run("%sql select current_user").value
     with_pool = "with tusk.Tusk.instance().connections.current.pool.borrow() as conn:\n    conn.execute('select 1')"

@@ -56,7 +56,9 @@ def test_an_error_that_user_code_catches_shows_nothing(cells):
 
 
 def test_an_error_raised_again_later_shows_its_panel_then(cells):
-    cells.run("try:\n    get_ipython().run_line_magic('sql', 'select nope')\nexcept Exception as error:\n    caught = error")
+    cells.run(
+        "try:\n    get_ipython().run_line_magic('sql', 'select nope')\nexcept Exception as error:\n    caught = error"
+    )
     reply = cells.run("raise caught", ok=False)
     assert len(reply.displayed) == 1
     assert "nope" in reply.displayed[0]
@@ -147,13 +149,14 @@ def test_of_a_missing_parameter(cells):
 
 
 def test_inside_a_function_the_caret_is_in_its_own_query(cells):
-    cells.run("%%sql\ncreate function f() returns int language plpgsql as "
-              "$$ begin return (select nope from pg_class); end $$")
+    cells.run(
+        "%%sql\ncreate function f() returns int language plpgsql as $$ begin return (select nope from pg_class); end $$"
+    )
     reply = cells.run("%%sql\nselect 1,\n  f()", ok=False)
     text = reply.displayed[-1]
     assert "LINE 1 of the function's query:" in text
     row, under = next((a, b) for a, b in zip(text.splitlines(), text.splitlines()[1:], strict=False) if "LINE 1" in a)
-    assert row[under.index("^"):].startswith("nope")
+    assert row[under.index("^") :].startswith("nope")
     assert reply.exception.position is None
     assert "nope" in reply.exception.diag.internal_query
 
@@ -163,21 +166,28 @@ def test_inside_a_function_the_caret_is_in_its_own_query(cells):
 
 def test_counts_done_failed_and_not_run(cells, database):
     cells.run("%sql create table t (a int)")
-    reply = cells.run("%%sql\ninsert into t values (1); insert into t values (2); select 1/0; insert into t values (3);", ok=False)
+    reply = cells.run(
+        "%%sql\ninsert into t values (1); insert into t values (2); select 1/0; insert into t values (3);", ok=False
+    )
     assert "2 done, 1 failed, 1 not run" in reply.displayed[-1]
     assert ask(database, "select count(*) from t") == 2
 
 
 def test_continue_goes_on_and_fails_the_cell_at_its_end(cells, database):
     cells.run("%sql create table t (a int)")
-    reply = cells.run("%%sql --on-error continue\ninsert into t values (1); select 1/0; insert into t values (2)", ok=False)
+    reply = cells.run(
+        "%%sql --on-error continue\ninsert into t values (1); select 1/0; insert into t values (2)", ok=False
+    )
     assert reply.exception.sqlstate == "22012"
     assert "\n".join(reply.displayed).count("ERROR:  division by zero") == 1
     assert ask(database, "select count(*) from t") == 2
 
 
 def test_continue_shows_each_failure_once(cells):
-    reply = cells.run("%%sql --on-error continue\nselect 1/0; select 'be' || 'tween' as a; select nope; select 'af' || 'ter' as b", ok=False)
+    reply = cells.run(
+        "%%sql --on-error continue\nselect 1/0; select 'be' || 'tween' as a; select nope; select 'af' || 'ter' as b",
+        ok=False,
+    )
     text = "\n".join(o["data"]["text/plain"] for o in reply.outputs if "data" in o)
     for once in ("ERROR:  division by zero", 'ERROR:  column "nope"', "between", "after"):
         assert text.count(once) == 1, once
@@ -185,8 +195,11 @@ def test_continue_shows_each_failure_once(cells):
 
 def test_continue_skips_the_rest_of_a_failed_transaction(cells, database):
     cells.run("%sql create table t (a int)")
-    reply = cells.run("%%sql --on-error continue\nbegin; insert into t values (1); select 1/0; "
-                      "insert into t values (2); commit; insert into t values (3)", ok=False)
+    reply = cells.run(
+        "%%sql --on-error continue\nbegin; insert into t values (1); select 1/0; "
+        "insert into t values (2); commit; insert into t values (3)",
+        ok=False,
+    )
     assert reply.exception.sqlstate == "22012"
     assert "2 done, 1 failed, 3 " in reply.displayed[-1]
     assert "is now failed" in reply.displayed[-1]
@@ -196,8 +209,10 @@ def test_continue_skips_the_rest_of_a_failed_transaction(cells, database):
 
 def test_savepoint_keeps_an_open_transaction_alive(cells, database):
     cells.run("%sql create table t (a int)")
-    reply = cells.run("%%sql --on-error savepoint\nbegin; insert into t values (1); select 1/0; "
-                      "insert into t values (2); commit", ok=False)
+    reply = cells.run(
+        "%%sql --on-error savepoint\nbegin; insert into t values (1); select 1/0; insert into t values (2); commit",
+        ok=False,
+    )
     assert reply.exception.sqlstate == "22012"
     assert ask(database, "select array_agg(a order by a) from t") == [1, 2]
     assert "transaction" not in cells.run("%sql select 1").displayed[-1]
@@ -218,8 +233,10 @@ def test_savepoint_opens_no_transaction_and_leaves_no_savepoint(cells, database)
 def test_the_panel_says_what_became_of_the_transaction(cells):
     cells.run("%%sql\ncreate temp table t (a int); begin; insert into t values (1); insert into t values (2)")
     reply = cells.run("%sql select nope", ok=False)
-    assert ("The transaction (2 statements) is now failed: ROLLBACK, or ROLLBACK TO a savepoint. Nothing was undone yet."
-            in reply.displayed[-1])
+    assert (
+        "The transaction (2 statements) is now failed: ROLLBACK, or ROLLBACK TO a savepoint. Nothing was undone yet."
+        in reply.displayed[-1]
+    )
     cells.run("%sql rollback")
     assert "transaction" not in cells.run("%sql select nope", ok=False).displayed[-1].lower()
 

@@ -134,7 +134,9 @@ def state(cells):
     return tusk_api.state().connections.current.live_session.transaction_status
 
 
-@pytest.mark.parametrize(("limit", "rows", "truncated"), [(2, 2, True), (4, 4, True), (5, 5, False), (6, 5, False), (0, 0, True)])
+@pytest.mark.parametrize(
+    ("limit", "rows", "truncated"), [(2, 2, True), (4, 4, True), (5, 5, False), (6, 5, False), (0, 0, True)]
+)
 def test_limit_knows_whether_there_is_more(numbers, limit, rows, truncated):
     reply = numbers.run(f"%%sql --limit {limit} out = <<\nselect * from numbers order by a")
     assert numbers.ns["out"]["a"].tolist() == list(range(1, rows + 1))
@@ -143,9 +145,18 @@ def test_limit_knows_whether_there_is_more(numbers, limit, rows, truncated):
     assert state(numbers) == "IDLE"
 
 
-@pytest.mark.parametrize("sql", ["select * from numbers", "values (1), (2), (3)", "table numbers",
-                                 "with n as (select * from numbers) select * from n", "(select * from numbers)",
-                                 "select * from numbers where a > :low", "select * from numbers where a not in :some"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from numbers",
+        "values (1), (2), (3)",
+        "table numbers",
+        "with n as (select * from numbers) select * from n",
+        "(select * from numbers)",
+        "select * from numbers where a > :low",
+        "select * from numbers where a not in :some",
+    ],
+)
 def test_limit_leaves_the_session_clean(numbers, sql):
     numbers.ns.update(low=1, some=[1])
     numbers.run(f"%%sql --limit 1 out <<\n{sql}")
@@ -183,7 +194,9 @@ def test_limit_runs_anything_else_to_its_end(numbers, database):
 
 
 def test_limit_does_not_fetch_the_rest(numbers):
-    reply = numbers.run("%%sql --limit 3 --timeout 20s out = <<\nselect generate_series(1, 2000000000) as i, repeat('x', 1000)")
+    reply = numbers.run(
+        "%%sql --limit 3 --timeout 20s out = <<\nselect generate_series(1, 2000000000) as i, repeat('x', 1000)"
+    )
     assert len(numbers.ns["out"]) == 3
     assert "more rows exist" in reply.displayed[-1]
 
@@ -231,7 +244,9 @@ def test_preferences_by_config(cells):
 
 def test_file(cells, tmp_path):
     script = tmp_path / "my script.sql"
-    script.write_text("-- é\ncreate temp table t (a int);\ninsert into t values (:x);\nselect a as ä from t;\n", encoding="utf-8")
+    script.write_text(
+        "-- é\ncreate temp table t (a int);\ninsert into t values (:x);\nselect a as ä from t;\n", encoding="utf-8"
+    )
     cells.ns["x"] = 41
     assert "41" in cells.run(f"%sql -f '{script}'").value
     cells.run(f"out = %sql db --file '{script.parent}/my script.sql' --on-error continue", ok=False)
@@ -245,8 +260,15 @@ def test_file_that_is_not_there_or_given_twice(cells, tmp_path):
     assert isinstance(cells.run(f"%%sql -f {tmp_path}/none.sql\nselect 1", ok=False).exception, InvalidInput)
 
 
-@pytest.mark.parametrize("line", ["%sql -- select 41", "%sql --quiet -- select 41", "%sql db -- select 41 -- c",
-                                  "%sql --quiet db --limit 1 -- (select 41)"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%sql -- select 41",
+        "%sql --quiet -- select 41",
+        "%sql db -- select 41 -- c",
+        "%sql --quiet db --limit 1 -- (select 41)",
+    ],
+)
 def test_two_dashes_end_the_options(cells, line):
     assert "41" in cells.run(line).value
 

@@ -1,13 +1,18 @@
+# ruff: noqa: PT012 - what a whole block does is what the tests of transactions are about
 """``import tusk_jupyter as tusk``: the functions, the state behind them, events, threads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import resource
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -125,6 +130,24 @@ def test_a_taken_name_with_another_target_is_refused(connection, server):
     with pytest.raises(InvalidInput, match="connected to"):
         api.connect(server.conninfo("postgres"), name="db")
     assert api.connect(api.state().connections.get("db").target.conninfo.redacted(), name="db") is connection
+
+
+def test_connect_takes_any_text_as_an_option(tusk, database):
+    for text in ("it's", 'say "x"', """both ' and " here""", "--limit", "a=b"):
+        api.connect(database, name=f"c{len(tusk.connections)}", application_name=text)
+        assert api.sql("show application_name").iat[0, 0] == text
+
+
+def test_more_than_a_thousand_open_files(tusk, database):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1300), hard))
+    with contextlib.ExitStack() as files:
+        files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            files.enter_context(Path(os.devnull).open())
+        api.connect(database, name="db")
+        assert api.sql("select 41 as a")["a"][0] == 41
+        tusk.connections.disconnect("db")
 
 
 def test_last_used_moves(connection):
@@ -422,10 +445,8 @@ def test_a_cancel_never_hits_another_statement(tusk, connection):
         join = background(lambda: api.sql("select pg_sleep(0.01)"))
         if active := tusk.queries.active():
             tusk.queries.cancel(active[0].id)
-        try:
+        with contextlib.suppress(QueryCancelled):
             join()
-        except QueryCancelled:
-            pass
         assert api.sql("select :i::int as i", i=i)["i"][0] == i
         survived += 1
     assert survived == 40
@@ -438,8 +459,11 @@ def test_ten_threads_on_one_connection_are_served_one_by_one(connection):
     api.sql("create temp table seen (i int, began timestamptz, ended timestamptz)")
 
     def one(i):
-        df = api.sql("insert into seen select :i, clock_timestamp(), s from (select clock_timestamp() s, pg_sleep(0.005)) x "
-                     "returning i; select :i::int as i, pg_backend_pid() as pid", i=i)
+        df = api.sql(
+            "insert into seen select :i, clock_timestamp(), s from (select clock_timestamp() s, pg_sleep(0.005)) x "
+            "returning i; select :i::int as i, pg_backend_pid() as pid",
+            i=i,
+        )
         return i, int(df["i"][0]), int(df["pid"][0])
 
     with ThreadPoolExecutor(10) as pool:
@@ -466,7 +490,15 @@ def test_threads_that_find_a_lost_session_share_one_new_one(connection, database
 def test_two_connections_run_at_the_same_time(connection, database):
     api.connect(database, name="other")
     joins = [background(lambda name=name: api.sql("select pg_sleep(60)", name)) for name in ("db", "other")]
-    wait_until(lambda: ask(database, "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'") == 2)
+    wait_until(
+        lambda: (
+            ask(
+                database,
+                "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'",
+            )
+            == 2
+        )
+    )
     (mine,) = [q for q in api.state().queries.active() if q.connection == "db"]
     api.state().queries.cancel(mine.id)
     with pytest.raises(QueryCancelled):

@@ -87,7 +87,9 @@ def test_unloading_what_is_not_loaded_is_fine(bare_shell):
     tusk_jupyter.unload_ipython_extension(bare_shell.ip)
 
 
-@pytest.mark.parametrize("command", ["status", "connections", "queries", "health", "logs", "help", "errverbose", "data-dir"])
+@pytest.mark.parametrize(
+    "command", ["status", "connections", "queries", "health", "logs", "help", "errverbose", "data-dir"]
+)
 def test_commands_answer_without_and_with_a_connection(shell, database, command):
     for _ in range(2):
         reply = shell.run(f"%tusk {command}")
@@ -106,7 +108,12 @@ def test_status_says_what_is(cells, connection):
     cells.run("table = %tusk status")
     row = cells.ns["table"].iloc[0]
     assert (row["name"], bool(row["current"]), row["status"], row["pool_size"], row["pid"]) == (
-        "db", True, "connected", 1, connection.live_session.backend_pid)
+        "db",
+        True,
+        "connected",
+        1,
+        connection.live_session.backend_pid,
+    )
     assert "open" in row["transaction"]
 
 
@@ -124,7 +131,14 @@ def test_use_and_disconnect(cells, database):
 def test_connect_report_and_test(shell, database, server):
     reply = shell.run(f"%tusk_connect {database} --name db")
     line = reply.displayed[0].splitlines()[0]
-    for part in ("db", "PostgreSQL", f"database {database.rpartition('=')[2]}", f"as {server.user}", "no TLS", "read-write"):
+    for part in (
+        "db",
+        "PostgreSQL",
+        f"database {database.rpartition('=')[2]}",
+        f"as {server.user}",
+        "no TLS",
+        "read-write",
+    ):
         assert part in line
     shell.run("%tusk disconnect db")
     assert "nothing is kept" in "\n".join(shell.run(f"%tusk_connect {database} --test").displayed)

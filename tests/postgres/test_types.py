@@ -17,6 +17,7 @@ from tests import fix_results as run
 from tusk_jupyter.errors import ConversionError
 from tusk_jupyter.results.intervals import Interval
 from tusk_jupyter.results.spelling import format_type
+from tusk_jupyter.results.types import TYPE_INFO_SQL
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EXACT = Context(prec=2000, Emax=10**6, Emin=-(10**6))
@@ -832,6 +833,14 @@ def test_polars(types):
     assert frame.schema["d"] == pl.Enum(["sad", "o,k", 'ha"ppy', "{}", "é"])
     assert frame.row(0) == (1, Decimal("1.50"), "9" * 48 + ".00", "o,k", [1, 2], datetime(2024, 1, 1, tzinfo=UTC), None)
     assert notes == ("column 'c' is text: Polars has no decimals of more than 38 digits",)
+
+
+def test_types_are_asked_for_without_the_jit_compiler_when_a_user_tries_plans(types):
+    types.execute("set enable_seqscan = off")
+    mood = types.execute("select 'mood'::regtype::oid").fetchone()[0]
+    plan = types.execute("explain (format json) " + TYPE_INFO_SQL.replace("$1", f"'{{{mood}}}'")).fetchone()[0]
+    assert plan[0]["Plan"]["Total Cost"] < 1e9
+    assert "JIT" not in plan[0]
 
 
 @pytest.mark.parametrize(

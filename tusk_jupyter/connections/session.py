@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import logging
 import queue
-import select
+import selectors
 import socket
 import threading
 import time
@@ -278,9 +278,11 @@ class Session:
             raise SessionLostError(self.lost or "closed", sent=False)
         pgconn = self._conn.pgconn
         if self.lost is None and pgconn.status == pq.ConnStatus.OK:
-            readable, _, _ = select.select([pgconn.socket], [], [], 0)
-            if not readable:
-                return
+            # not select(): it refuses descriptors beyond 1023
+            with selectors.DefaultSelector() as selector:
+                selector.register(pgconn.socket, selectors.EVENT_READ)
+                if not selector.select(0):
+                    return
             try:
                 pgconn.consume_input()
                 pgconn.consume_input()
