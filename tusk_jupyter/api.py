@@ -6,6 +6,7 @@ come back, errors are raised.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput, TuskError
@@ -42,11 +43,23 @@ def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connectio
     tusk = state()
     if not options and name is None and where in tusk.connections.names():
         return tusk.connections.use(where)
+    _scrub(where)
     request = connecting.parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
     chosen, target = connecting.target_of(request, tusk=tusk, local_ns={})
     return tusk.connections.connect(chosen, target, ask=connecting.ask)
+
+
+def _scrub(where: str) -> None:
+    """Take a password that was typed in a cell out of IPython's history, where there is an IPython."""
+    if "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        from tusk_jupyter.magics.scrubbing import scrub_history
+
+        if (shell := get_ipython()) is not None:
+            scrub_history(shell, where)
 
 
 def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
@@ -64,7 +77,7 @@ def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
 
 def _quoted(text: str) -> str:
     # a word may be quoted in parts: a double quote stands in single ones
-    return '"' + text.replace('"', "\"'\"'\"") + '"'
+    return '"' + text.replace('"', '"\'"\'"') + '"'
 
 
 def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:

@@ -14,7 +14,7 @@
     ├── SshError                  ssh             host key, key, agent, hop, dead tunnel
     ├── QueryFailed               query           any server error, with its SQLSTATE
     │   ├── QueryCancelled        query           Stop, interrupt, cancel
-    │   └── QueryTimeout          query           statement, lock or client time-out
+    │   └── QueryTimeout          query           a statement or client time-out (a lock time-out is 55P03, as NOWAIT)
     ├── StorageError              storage         the local SQLite file
     │   └── MigrationError        storage
     ├── KeyringError              keyring         the OS keychain

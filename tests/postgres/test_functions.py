@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
 
 import tusk_jupyter as api
+from tests.fix_postgres import PASSWORD
 from tests.waiting import ask, backends, running, terminate, wait_until
 from tusk_jupyter.errors import (
     BindingError,
@@ -528,3 +530,18 @@ def test_closing_twice_is_fine(tusk, connection, database):
     tusk.close()
     tusk.close()
     wait_until(lambda: not backends(database))
+
+
+def test_a_password_typed_in_python_leaves_the_history_and_is_out_of_reach(cells, server):
+    typed = quote(PASSWORD, safe="")
+    url = f"postgresql://secretive:{typed}@127.0.0.1:{server.port}/postgres"
+    cells.run(f"import tusk_jupyter\nheld = tusk_jupyter.connect({url!r}, name='typed')")
+    history = cells.ip.history_manager
+    assert "secretive" in repr(history.input_hist_raw)
+    for kept in (history.input_hist_raw, history.input_hist_parsed, history.db_input_cache):
+        assert typed not in repr(kept)
+    held = cells.ip.user_ns["held"]
+    assert held.target.conninfo.password is None
+    # and it still opens a session with it
+    held.live_session.abandon("for the test")
+    assert held.session().lost is None

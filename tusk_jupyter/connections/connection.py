@@ -11,7 +11,7 @@ import logging
 import threading
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,9 @@ class Connection:
     def __init__(self, name: str, target: Target, *, credentials: Credentials, events: Events) -> None:
         self.id = str(uuid.uuid4())
         self.name = name
-        self.target = target
+        # what everybody may look at holds no password; those that were given stay in a closure
+        self.target = replace(target, conninfo=target.conninfo.public())
+        self._whole: Callable[[], Conninfo] = lambda: target.conninfo
         self.status = "disconnected"
         self.created_at = datetime.now(UTC)
         self.last_used: datetime | None = None
@@ -222,7 +224,7 @@ class Connection:
         from tusk_jupyter.connections import failures, opening
 
         outcome = opening.connect(
-            self.target.conninfo, password=password, timeout_s=limit, settings=self.target.settings, name=self.name
+            self._whole(), password=password, timeout_s=limit, settings=self.target.settings, name=self.name
         )
         if isinstance(outcome, opening.Refused):
             return outcome
@@ -243,7 +245,7 @@ class Connection:
 
         limit = self.target.limits.connect_timeout_s
         outcome = opening.connect(
-            self.target.conninfo,
+            self._whole(),
             password=self._known_password(),
             timeout_s=limit,
             settings=self.target.settings,
@@ -255,7 +257,7 @@ class Connection:
         return outcome
 
     def _known_password(self) -> Secret | None:
-        return self.target.conninfo.password or self._credentials.recall(self._key())
+        return self._whole().password or self._credentials.recall(self._key())
 
     def _key(self) -> tuple[str, ...]:
         return tuple(

@@ -12,7 +12,7 @@ debugger's reach.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
@@ -84,6 +84,10 @@ class Conninfo:
     @property
     def sslmode(self) -> str | None:
         return self.get("sslmode")
+
+    def public(self) -> Conninfo:
+        """Return the same without its passwords."""
+        return replace(self, password=None, sslpassword=None)
 
     def merged(self, other: Conninfo) -> Conninfo:
         """Return both; where both say something, ``other`` is right."""

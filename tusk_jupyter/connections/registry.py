@@ -155,7 +155,11 @@ class Connections:
 
 
 def _same(one: Target, other: Target) -> bool:
-    return replace(one, notes=(), ask=False) == replace(other, notes=(), ask=False)
+    return _place(one) == _place(other)
+
+
+def _place(target: Target) -> Target:
+    return replace(target, conninfo=target.conninfo.public(), notes=(), ask=False)
 
 
 def _taken(name: str, known: Connection) -> InvalidInput:
