@@ -28,8 +28,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.storage")
 CLOSE_TIMEOUT_S = 3.0
+BUSY_S = 5.0
 BATCH_S = 0.05
 BATCH_JOBS = 200
+
+
+def _use_wal(conn: sqlite3.Connection) -> None:
+    """Switch to WAL; tried again by ourselves, because SQLite's own busy time-out does not cover this statement."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            conn.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class _Job:
@@ -72,8 +87,8 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            conn = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            conn.execute("pragma journal_mode = wal")
+            conn = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+            _use_wal(conn)
             conn.execute("pragma synchronous = normal")
             migrate(conn)
         except (sqlite3.Error, OSError) as error:
