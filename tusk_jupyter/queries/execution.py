@@ -90,6 +90,7 @@ class Execution:
         self._asked_at: float | None = None
         self._answered = False
         self._left = False
+        self._never_sent = False
         self._sink = RowSink(session, options.limit)
         self._future: Future[Outcome] | None = None
 
@@ -131,7 +132,7 @@ class Execution:
 
         def interrupted(count: int) -> bool:
             self.cancel("interrupt")
-            return count > 1 or self.state == "waiting"
+            return self._is_queued() or count > 1
 
         def tick() -> bool:
             if deadline is not None and time.monotonic() >= deadline.at:
@@ -142,11 +143,16 @@ class Execution:
             if self._asked_at is None:
                 return False
             silent = not self._answered and time.monotonic() - self._asked_at > GIVE_UP_S
-            return self.state == "waiting" or silent
+            return self._is_queued() or silent
 
         if interrupts.wait(self._future, on_interrupt=interrupted, on_tick=tick):
             return self._future.result()
         return self._leave()
+
+    def _is_queued(self) -> bool:
+        """Whether a cancelled statement still waits for its turn; once seen so, it is never sent, whatever follows."""
+        self._never_sent = self._never_sent or (self._token.requested and self.state == "waiting")
+        return self._never_sent
 
     def cancel(self, reason: str = "cancel") -> bool:
         """Ask the server to stop the statement; return at once, ``False`` when it has ended already."""
@@ -174,7 +180,7 @@ class Execution:
         self._left = True
         after_s = self.elapsed_ms / 1000
         error: TuskError
-        if self.state == "waiting":
+        if self._never_sent:
             error = QueryCancelled(f"left the queue after {after_s:.1f} s: nothing was sent")
         elif not self._answered:
             self.session.abandon("given up: the server did not answer the cancel request")
