@@ -441,6 +441,23 @@ def test_a_query_that_waits_for_the_session_is_cancelled_without_being_sent(tusk
     assert ask(database, "select count(*) from t") == 0
 
 
+def test_a_query_that_leaves_the_queue_leaves_the_session_to_the_one_that_runs(tusk, connection, database, monkeypatch):
+    monkeypatch.setattr("tusk_jupyter.queries.execution.GIVE_UP_S", 600)  # it is not the limit that ends its wait
+    pid = connection.live_session.backend_pid
+    first = background(lambda: api.sql("select pg_sleep(60)"))
+    wait_until(lambda: running(database, "pg_sleep(60)"))
+    second = background(lambda: api.sql("select 'behind'"))
+    waiting = wait_until(lambda: next((q for q in tusk.queries.active() if q.state == "waiting"), None))
+    assert tusk.queries.cancel(waiting.id)
+    with pytest.raises(QueryCancelled, match="left the queue"):
+        second()
+    assert running(database, "pg_sleep(60)") == pid
+    assert tusk.queries.cancel_all() == 1
+    with pytest.raises(QueryCancelled):
+        first()
+    assert api.sql("select pg_backend_pid()").iat[0, 0] == pid
+
+
 def test_a_cancel_never_hits_another_statement(tusk, connection):
     survived = 0
     for i in range(40):
