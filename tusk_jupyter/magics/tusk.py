@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.magics.options import words
-from tusk_jupyter.widgets.result_footer import StatusLine
+from tusk_jupyter.magics.tusk_connections import ConnectionCommands
+from tusk_jupyter.magics.tusk_history import HistoryCommands
+from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,12 +19,11 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
 
 
-class TuskCommands:
-    """The subcommands; each method ``do_x`` is one, its docstring is its help."""
+class TuskCommands(ConnectionCommands, HistoryCommands, PreferenceCommands):
+    """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""
 
     def __init__(self, tusk: Tusk, output: CellOutput, take_sql: Callable[[], None]) -> None:
-        self._tusk = tusk
-        self._output = output
+        super().__init__(tusk, output)
         self._take_sql = take_sql
 
     @property
@@ -41,9 +42,11 @@ class TuskCommands:
         return method(*self._checked(name, method, arguments))
 
     def _checked(self, name: str, method: Callable[..., Any], arguments: list[str]) -> list[str]:
-        code = method.__func__.__code__  # type: ignore[attr-defined]
-        most = code.co_argcount - 1
-        least = most - len(method.__func__.__defaults__ or ())  # type: ignore[attr-defined]
+        parameters = inspect.signature(method).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            return arguments
+        most = len(parameters)
+        least = sum(p.default is p.empty for p in parameters)
         if not least <= len(arguments) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             raise InvalidInput(
@@ -51,9 +54,6 @@ class TuskCommands:
                 advice=(method.__doc__ or "").splitlines()[0],
             )
         return arguments
-
-    def _say(self, text: str, *notes: str) -> None:
-        self._output.show(StatusLine(text, notes))
 
     def do_help(self) -> None:
         """``%tusk help``: this list."""
@@ -65,34 +65,6 @@ class TuskCommands:
         from tusk_jupyter.magics.tables import status_table
 
         return status_table(self._tusk)
-
-    def do_connections(self, action: str = "", name: str = "") -> Any:
-        """``%tusk connections [use NAME | disconnect NAME]``: what is connected."""
-        if action:
-            actions = {"use": self.do_use, "disconnect": self.do_disconnect}
-            if action not in actions or not name:
-                raise InvalidInput(
-                    f"%tusk connections {action}: not understood",
-                    advice="%tusk connections, %tusk connections use NAME, %tusk connections disconnect NAME",
-                )
-            return actions[action](name)
-        from tusk_jupyter.magics.tables import connections_table
-
-        return connections_table(self._tusk)
-
-    def do_use(self, name: str) -> None:
-        """``%tusk use NAME``: make a connection the current one."""
-        self._say(f"cells run on {self._tusk.connections.use(name).name} now")
-
-    def do_disconnect(self, name: str = "") -> None:
-        """``%tusk disconnect [NAME]``: cancel what runs there and close it."""
-        connection = self._tusk.connections.get(name or None)
-        session = connection.live_session
-        open_now = session.transaction if session is not None else None
-        self._tusk.connections.disconnect(connection.name)
-        notes = [f"its open transaction ({open_now.statements} statements) was rolled back"] if open_now else []
-        current = self._tusk.connections.current
-        self._say(f"{connection.name} is closed; cells run on {current.name if current else 'nothing'} now", *notes)
 
     def do_queries(self) -> Any:
         """``%tusk queries``: what is in flight in this kernel."""
@@ -130,32 +102,6 @@ class TuskCommands:
         """``%tusk take-sql``: make %sql and %%sql ours where another extension has them."""
         self._take_sql()
         self._say("%sql and %%sql are tusk-jupyter's now")
-
-    def do_data_dir(self, path: str = "") -> None:
-        """``%tusk data-dir [PATH]``: where files are; with PATH, reopen storage and logs there for this kernel."""
-        if path:
-            problems = self._tusk.files.open(Path(path).expanduser().absolute())
-            if problems:
-                raise problems[0]
-        self._say(f"data directory: {self._tusk.files.directory}")
-
-    def do_health(self) -> Any:
-        """``%tusk health``: each subsystem, ``ok`` or what is wrong, and the versions at work."""
-        import pandas as pd
-
-        info = self._tusk.app_info()
-        versions = {field: getattr(info, field) for field in type(info).__dataclass_fields__}
-        rows = {**self._tusk.health(), **{k: v or "not installed" for k, v in versions.items()}}
-        return pd.DataFrame({"state": rows})
-
-    def do_logs(self) -> None:
-        """``%tusk logs``: where they are, and the last lines of this kernel's."""
-        directory = self._tusk.log_directory
-        files = (
-            sorted(directory.glob("*.log"), key=lambda p: p.stat().st_mtime) if directory and directory.is_dir() else []
-        )
-        last = files[-1].read_text(errors="replace").splitlines()[-10:] if files else []
-        self._say(f"logs: {directory}", *last)
 
     def do_embedded(self, action: str = "", name: str = "") -> Any:
         """``%tusk embedded [drop NAME]``: the embedded clusters; delete one with its data."""

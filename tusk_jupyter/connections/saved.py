@@ -1,0 +1,219 @@
+"""What a user keeps of a connection: a record that never holds a password, and what makes it usable.
+
+Validation is data: every refusal names its field, so that a form can show it beside the field and a magic can list
+them all at once. What is kept is what the server was reached by (host, port, database, user as they were resolved),
+not the service name or variable that led there: those change under a saved name's feet. libpq's keywords that have no
+column of their own are kept in ``parameters``: a ``target_session_attrs`` that vanished on the way would connect
+somewhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from tusk_jupyter.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+AUTH_METHODS = ("agent", "key", "password")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# a hue each for the manager's list; words, because a hex value says nothing to a person or a screen reader
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "gray")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SshTunnel:
+    """How to reach the server's network; the password or passphrase is in the keychain, under the connection's id."""
+
+    host: str
+    port: int = 22
+    username: str | None = None
+    auth: Literal["agent", "key", "password"] = "agent"
+    key_path: str | None = None
+    local_port: int | None = None
+    config_alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A folder of the manager's list; ``parent_id`` nests it, ``sort_order`` places it among its siblings."""
+
+    id: str
+    name: str
+    parent_id: str | None = None
+    sort_order: int = 0
+    color: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedConnection:
+    """A connection as it is kept; times in the units of their names, ``None`` takes the default of the contract."""
+
+    id: str
+    name: str
+    host: str
+    database: str
+    username: str
+    port: int = 5432
+    ssl_mode: str = "prefer"
+    ssl_ca_cert: str | None = None
+    ssl_client_cert: str | None = None
+    ssl_client_key: str | None = None
+    ssh_tunnel: SshTunnel | None = None
+    read_only: bool = False
+    statement_timeout_ms: int | None = None
+    lock_timeout_ms: int | None = None
+    connect_timeout_s: float | None = None
+    pool_timeout_s: float | None = None
+    application_name: str | None = None
+    pool_size: int | None = None
+    color: str | None = None
+    group_id: str | None = None
+    history: bool = True
+    embedded: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; there is no secret in it to leave out."""
+        return asdict(self) | {"parameters": dict(self.parameters)}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal: the field of :class:`SavedConnection` (``ssh_tunnel.host`` for a tunnel's) and what is wrong."""
+
+    field: str
+    message: str
+
+
+def from_dict(given: Mapping[str, Any]) -> SavedConnection:
+    """Return the record of a mapping as :meth:`SavedConnection.as_dict` writes it; unknown keys are refused.
+
+    :raises InvalidInput: for a key that is unknown or missing.
+    """
+    known = {f.name for f in fields(SavedConnection)}
+    if unknown := sorted(set(given) - known):
+        raise InvalidInput(f"a saved connection has no field {unknown[0]!r}")
+    tunnel = given.get("ssh_tunnel")
+    if isinstance(tunnel, dict):
+        if unknown := sorted(set(tunnel) - {f.name for f in fields(SshTunnel)}):
+            raise InvalidInput(f"an SSH tunnel has no field {unknown[0]!r}")
+        tunnel = SshTunnel(**tunnel)
+    try:
+        return SavedConnection(**(dict(given) | {"ssh_tunnel": tunnel}))
+    except TypeError:
+        missing = sorted({"id", "name", "host", "database", "username"} - set(given))
+    raise InvalidInput(f"a saved connection needs {', '.join(missing)}")
+
+
+def problems(saved: SavedConnection, *, taken: Sequence[str] = ()) -> tuple[Problem, ...]:
+    """Return what makes the record unusable, field by field; ``taken`` are the names of the others."""
+    return tuple(_problems(saved, taken))
+
+
+def check(saved: SavedConnection, *, taken: Sequence[str] = ()) -> None:
+    """Refuse an unusable record; :raises InvalidInput: that names every field and what is wrong with it."""
+    if found := problems(saved, taken=taken):
+        raise InvalidInput(
+            "the connection cannot be saved: " + "; ".join(problem.message for problem in found),
+            facts=tuple((problem.field, problem.message) for problem in found),
+        )
+
+
+def is_host(text: str) -> bool:
+    """Return whether the text is a host name, an address or a socket directory (or ``@`` and an abstract socket)."""
+    if text.startswith(("/", "@")):
+        return len(text) > 1 and "\0" not in text
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        ascii_form = text.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return not re.fullmatch(r"[0-9.]+", text) and _HOSTNAME.match(ascii_form) is not None
+
+
+def _problems(saved: SavedConnection, taken: Sequence[str]) -> Iterator[Problem]:
+    yield from _name_problems(saved.name, taken)
+    yield from _text_problems("database", saved.database, "the database")
+    yield from _text_problems("username", saved.username, "the user")
+    if not saved.host.strip():
+        yield Problem("host", "the host is empty")
+    elif not is_host(saved.host):
+        yield Problem("host", f"{saved.host!r} is no host name, address or socket directory")
+    yield from _in_range("port", saved.port, 1, 65535, "the port")
+    if saved.ssl_mode not in SSL_MODES:
+        yield Problem("ssl_mode", f"sslmode {saved.ssl_mode!r} is none of {', '.join(SSL_MODES)}")
+    yield from _limits(saved)
+    if saved.color is not None and saved.color not in COLORS:
+        yield Problem("color", f"the colour {saved.color!r} is none of {', '.join(COLORS)}")
+    if saved.ssh_tunnel is not None:
+        yield from _tunnel_problems(saved.ssh_tunnel)
+
+
+def _name_problems(name: str, taken: Sequence[str]) -> Iterator[Problem]:
+    if not name.strip():
+        yield Problem("name", "the name is empty")
+    elif name in taken:
+        yield Problem("name", f"there is a connection named {name!r} already")
+    elif why := name_problem(name):
+        yield Problem("name", why)
+
+
+def _text_problems(field_name: str, value: str, label: str) -> Iterator[Problem]:
+    if not value.strip():
+        yield Problem(field_name, f"{label} is empty")
+    elif "\0" in value:
+        yield Problem(field_name, f"{label} holds a NUL character")
+
+
+def name_problem(text: str) -> str | None:
+    """Return why cells could not call a connection by this name, ``None`` where they can."""
+    if text.startswith(("-", "(", ":")) or "://" in text or "<<" in text or "=" in text:
+        return f"{text!r} cannot name a connection: letters, digits, _, -, . and @ will do"
+    if any(c.isspace() or not c.isprintable() for c in text):
+        return f"{text!r} cannot name a connection: it holds a blank or a control character"
+    return None
+
+
+def _limits(saved: SavedConnection) -> Iterator[Problem]:
+    for field_name, label in (
+        ("statement_timeout_ms", "the statement timeout"),
+        ("lock_timeout_ms", "the lock timeout"),
+    ):
+        yield from _in_range(field_name, getattr(saved, field_name), 0, 2**31 - 1, label)
+    for field_name, label in (("connect_timeout_s", "the connect timeout"), ("pool_timeout_s", "the pool timeout")):
+        value = getattr(saved, field_name)
+        if value is not None and not 0 < value <= 86400:  # noqa: PLR2004 - a day
+            yield Problem(field_name, f"{label} is not between 0 and 86400 s")
+    yield from _in_range("pool_size", saved.pool_size, 1, 1000, "the pool size")
+
+
+def _in_range(field_name: str, value: int | None, least: int, most: int, label: str) -> Iterator[Problem]:
+    if value is not None and not least <= value <= most:
+        yield Problem(field_name, f"{label} is not a number from {least} to {most}")
+
+
+def _tunnel_problems(tunnel: SshTunnel) -> Iterator[Problem]:
+    if not tunnel.host.strip() and not tunnel.config_alias:
+        yield Problem("ssh_tunnel.host", "the SSH host is empty")
+    elif tunnel.host and not is_host(tunnel.host):
+        yield Problem("ssh_tunnel.host", f"{tunnel.host!r} is no host name or address")
+    yield from _in_range("ssh_tunnel.port", tunnel.port, 1, 65535, "the SSH port")
+    yield from _in_range("ssh_tunnel.local_port", tunnel.local_port, 1, 65535, "the local port of the tunnel")
+    if tunnel.auth not in AUTH_METHODS:
+        yield Problem("ssh_tunnel.auth", f"SSH authentication {tunnel.auth!r} is none of {', '.join(AUTH_METHODS)}")
+    elif tunnel.auth == "key" and not tunnel.key_path:
+        yield Problem("ssh_tunnel.key_path", "the path of the SSH key is empty")
