@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measurements import fetch, interrupt, load, memory, small
+from measurements import fetch, history, interrupt, load, memory, small
 from side_by_side import report
 from side_by_side.environments import versions
 from side_by_side.place import Place, prepared
@@ -25,6 +25,7 @@ PLANS = {
     "small": small.plan,
     "interrupt": interrupt.plan,
     "fetch": fetch.plan,
+    "history": history.plan,
 }
 PACKAGES = (
     "tusk-jupyter",

@@ -9,7 +9,16 @@ import pytest
 
 from tests.worlds import WORLDS, missing
 
-pytest_plugins = ["tests.fix_kernel", "tests.fix_notebooks", "tests.fix_postgres", "tests.fix_regress", "tests.fix_tusk"]
+pytest_plugins = [
+    "tests.fix_browser",
+    "tests.fix_kernel",
+    "tests.fix_keychain",
+    "tests.fix_notebooks",
+    "tests.fix_postgres",
+    "tests.fix_regress",
+    "tests.fix_sshd",
+    "tests.fix_tusk",
+]
 
 # elsewhere every run tries other cases; a submission is judged by the same ones as the one before
 hypothesis.settings.register_profile("ci", derandomize=True)

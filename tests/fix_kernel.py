@@ -129,7 +129,7 @@ class Kernel:
 
 @pytest.fixture(scope="session")
 def start_kernel(server):
-    """Return ``start(home, load=, env=)``: a kernel whose files are all in ``home``; the caller stops it."""
+    """Return ``start(home, load=, env=, …)``: a kernel with its files in ``home``; the caller stops it, ``…`` is Popen's."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import KernelManager
 
@@ -144,15 +144,17 @@ def start_kernel(server):
                 language="python",
             )
 
-    def start(home, *, load: bool = True, env: dict[str, str] | None = None) -> Kernel:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
+    def start(home, *, load: bool = True, env: dict[str, str] | None = None, **process) -> Kernel:
+        # PYTEST_…: ipykernel would leave the file descriptors alone, which it takes over for everybody else
+        mine = ("PG", "PYTEST_", "DATABASE_URL")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
         environment |= {
             "TUSK_DATA_DIR": str(home / "tusk"),
             "IPYTHONDIR": str(home / "ipython"),
             "JUPYTER_RUNTIME_DIR": str(home / "jupyter"),
         } | (env or {})
         manager = ThisPython()
-        manager.start_kernel(env=environment)
+        manager.start_kernel(env=environment, **process)
         client = manager.client()
         client.start_channels()
         client.wait_for_ready(timeout=30)

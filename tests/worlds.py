@@ -11,13 +11,21 @@ import sys
 from pathlib import Path
 
 # world → the fixture that a test of that world asks for, directly or through another
-WORLDS = {"postgres": "server", "kernel": "start_kernel", "notebooks": "notebook_runner", "regress": "regression_suite"}
+WORLDS = {
+    "postgres": "server",
+    "kernel": "start_kernel",
+    "notebooks": "notebook_runner",
+    "regress": "regression_suite",
+    "browser": "chromium",
+    "keychain": "start_keychain",
+    "ssh": "make_sshd",
+}
 
 
 @functools.cache
 def missing() -> dict[str, str]:
     """Return world → why it is not here."""
-    gone = {}
+    gone = _missing_programs()
     if postgres_bin() is None:
         gone["postgres"] = gone["regress"] = "no PostgreSQL server binaries found"
     elif os.geteuid() == 0 and server_account() is None:
@@ -30,7 +38,34 @@ def missing() -> dict[str, str]:
         gone.setdefault("notebooks", gone["postgres"])
     if shutil.which("apt-get") is None or not sys.platform.startswith("linux"):
         gone.setdefault("regress", "the suite comes from Debian's source package, and there is no apt-get here")
+    for module in ("jupyterlab", "notebook", "playwright"):
+        if importlib.util.find_spec(module) is None:
+            gone["browser"] = f"{module} is not installed"
     return gone
+
+
+def _missing_programs() -> dict[str, str]:
+    gone = {}
+    for program in ("dbus-daemon", "gnome-keyring-daemon"):
+        if shutil.which(program) is None:
+            gone["keychain"] = f"{program} is not installed"
+    if sshd_path() is None or not all(map(shutil.which, ("ssh-keygen", "ssh-agent", "ssh-add"))):
+        gone["ssh"] = "OpenSSH's server and tools are not installed"
+    if chromium_path() is None:
+        gone["browser"] = "no Chromium found"
+    return gone
+
+
+@functools.cache
+def sshd_path() -> str | None:
+    """Return OpenSSH's server, which must be called by its whole path and is on root's path only."""
+    return shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+
+
+@functools.cache
+def chromium_path() -> str | None:
+    """Return the browser of the system: Playwright's own is never downloaded."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @functools.cache

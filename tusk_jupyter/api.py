@@ -6,6 +6,7 @@ come back, errors are raised.
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.results.result import Result
 
+log = logging.getLogger("tusk_jupyter.api")
+
 
 def connect(where: str = "", *, name: str | None = None, **options: Any) -> Connection:
     """Connect and make it the current connection; the same arguments as ``%tusk_connect``.
 
-    :param where: a URL, ``key=value`` text, or with ``embedded=True`` a cluster's name.
+    :param where: a URL, ``key=value`` text, the name of a saved connection, or with ``embedded=True`` a cluster's name.
     :param options: the magic's options with underscores: ``read_only=True``, ``sslmode="require"``,
         ``statement_timeout="30s"``, ``pool_size=5``, ``password_env="VAR"``, …
     :raises InvalidInput: for an unknown option; :raises TuskError: when the server cannot be reached or refuses.
@@ -41,14 +44,16 @@ def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connectio
     from tusk_jupyter.magics import connect as connecting
 
     tusk = state()
-    if not options and name is None and where in tusk.connections.names():
-        return tusk.connections.use(where)
+    if not options and name is None and where in tusk.known_names():
+        return connecting.by_name(tusk, where)
     _scrub(where)
     request = connecting.parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
-    chosen, target = connecting.target_of(request, tusk=tusk, local_ns={})
-    return tusk.connections.connect(chosen, target, ask=connecting.ask)
+    connection, said = connecting.connect(tusk, request, local_ns={})
+    for line in (*said, *tusk.credentials.take_warnings()):
+        log.info("%s", line)
+    return connection
 
 
 def _scrub(where: str) -> None:

@@ -1,8 +1,8 @@
 """What works here and what does not, one line each, with what to do about it.
 
 For a user whose first notebook does not run: everything that tusk-jupyter rests on is looked at, nothing is changed,
-nothing is unlocked, no network is used. The keychain is asked for its kind only, in a thread with a limit, because a
-frozen one hangs without end (measured with its daemon stopped).
+nothing is unlocked, no network is used. The keychain is asked whether it is there, answers and is unlocked, and for
+nothing that it holds.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ import importlib.util
 import os
 import platform
 import sys
-import threading
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import paths
 from tusk_jupyter.connections.embedded import account, binaries
+from tusk_jupyter.connections.keychain import Keychain
 from tusk_jupyter.errors import TuskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEMO = 'pip install "tusk-jupyter[demo]"'
-_KEYCHAIN_LIMIT_S = 3.0
 _CHUNKED_ROWS_LIBPQ = 170000
 
 
@@ -137,26 +136,14 @@ def _data_directory() -> Finding:
 
 
 def _keychain() -> Finding:
-    answer: list[str] = []
-
-    def ask() -> None:
-        try:
-            import keyring
-
-            backend = keyring.get_keyring()
-            kind = f"{type(backend).__module__}.{type(backend).__qualname__}"
-            answer.append("" if kind.startswith("keyring.backends.fail") else kind)
-        except Exception as error:  # noqa: BLE001 - a broken backend raises what it likes
-            answer.append(f"!{type(error).__name__}: {error}")
-
-    asking = threading.Thread(target=ask, name="tusk-keychain", daemon=True)
-    asking.start()
-    asking.join(_KEYCHAIN_LIMIT_S)
-    advice = "passwords are asked for, or taken from --password-env, --password-command or ~/.pgpass"
-    if not answer:
-        return Finding("keychain", False, f"no answer within {_KEYCHAIN_LIMIT_S:g} s", advice)
-    kind = answer[0]
-    return Finding("keychain", bool(kind) and kind[0] != "!", kind.lstrip("!") or "none on this machine", advice)
+    state = Keychain().state()
+    text = ", ".join(said for said in (state.backend, state.reason) if said)
+    return Finding(
+        "keychain",
+        state.ok,
+        text,
+        "passwords are asked for, or taken from --password-env, --password-command or ~/.pgpass",
+    )
 
 
 def _front_ends() -> Finding:

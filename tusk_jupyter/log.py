@@ -3,20 +3,26 @@
 One file per *process*, because handlers that rotate a shared file lose lines (319 of 800, measured), and per day, kept
 14 days. The console is the terminal of the notebook server. In a kernel neither ``sys.stderr`` nor ``sys.__stderr__``
 is that: ipykernel puts a pipe to the cell under file descriptor 2 as well, and keeps a copy of the original one, which
-its own log uses too. In a terminal the console is where the user works, so there it gets nothing. Passwords
-are masked in every finished line. A file that cannot be opened costs one warning, not one
-traceback per record.
+its own log uses too. In a terminal the console is where the user works, so there it gets nothing.
+
+Nobody waits for a disk or a console: a thread writes (:mod:`tusk_jupyter.logsinks`), and whoever logs only makes the
+text, because arguments may change before the thread is there, and an exception holds frames that hold passwords. The
+text is masked there and then, in the record itself (6 µs a line), by a handler that stands in front of all others, so
+that a handler which a user adds to our logger gets masked text as well. The queue is bounded; what does not fit is
+counted, and the count is a line of the log. At exit logging itself closes its handlers, which flushes. A forked child
+has no such thread: it writes by itself, to its own file.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import queue
 import sys
-import time
-from datetime import UTC, datetime
+import threading
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.logsinks import Console, DailyFile, Layout
 from tusk_jupyter.paths import ensure_dir
 from tusk_jupyter.redaction import redact
 
@@ -25,66 +31,129 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.errors import TuskError
 
-KEEP_DAYS = 14
+LEVELS = {name: level for name, level in logging.getLevelNamesMapping().items() if level}
 ROOT = logging.getLogger("tusk_jupyter")
 # psycopg's warnings (a pool that cannot reconnect) would go to the cell otherwise, by logging's handler of last resort
 LOGGERS = (ROOT, logging.getLogger("psycopg"))
-for _logger in LOGGERS:
-    _logger.addHandler(logging.NullHandler())
-_handlers: list[logging.Handler] = []
+QUEUE_LENGTH = 10_000
+BATCH = 500
+FLUSH_S = 2.0
 
 
-class _Redacted(logging.Formatter):
-    """Masks passwords in the finished line: a traceback's last line is text of somebody else's, too."""
+class _Lockless(logging.Handler):
+    """A handler without logging's lock: nobody waits, and a signal handler may log in the midst of another record."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        self.lock = None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.emit(record)
+        return True
 
 
-class _Console(logging.Handler):
-    """Writes to a file descriptor that is not ours to close."""
-
-    def __init__(self, fd: int) -> None:
-        super().__init__()
-        self._fd = fd
+class _Masking(_Lockless):
+    """Makes a record plain masked text before any other handler sees it; also keeps the last resort away."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            os.write(self._fd, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-        except OSError:  # a full disk, or a console that is gone, must not end a query
-            return
+            text = record.getMessage()
+        except Exception as error:  # noqa: BLE001 - logging would print it, into the cell
+            text = f"{record.msg!s:.200} (its arguments cannot be shown: {type(error).__name__})"
+        record.msg, record.args = redact(text), ()
+        if record.exc_info:
+            try:
+                record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            except Exception as error:  # noqa: BLE001 - an exception whose text cannot be made
+                record.exc_text = f"(a traceback that cannot be shown: {type(error).__name__})"
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
 
 
-class _DailyFile(_Console):
-    """Appends to ``tusk-YYYY-MM-DD-PID.log``; a new day is a new name, so nothing is ever renamed."""
+for _logger in LOGGERS:
+    _logger.handlers.insert(0, _Masking())
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(-1)
-        self._directory = directory
-        self._day = ""
-        self._open(datetime.now(UTC).strftime("%Y-%m-%d"))
 
-    def _open(self, day: str) -> None:
-        path = self._directory / f"tusk-{day}-{os.getpid()}.log"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._day, self._fd = day, fd
+class _Queue(_Lockless):
+    """Hands records to the thread ``tusk-log``, which writes them to every sink in turn."""
+
+    def __init__(self, file: DailyFile | None, console: Console | None) -> None:
+        super().__init__()
+        self.file = file
+        self.dropped = 0
+        self._sinks = [sink for sink in (file, console) if sink is not None]
+        self._layout = Layout()
+        self._records: queue.SimpleQueue[logging.LogRecord | threading.Event | None] = queue.SimpleQueue()
+        self._told = 0
+        self._thread: threading.Thread | None = threading.Thread(target=self._work, name="tusk-log", daemon=True)
+        self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        day = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d")
-        if day != self._day:
-            try:
-                self._open(day)
-            except OSError:  # yesterday's file then
-                self._day = day
-        super().emit(record)
+        if self._thread is None:
+            self._write([record])
+        elif self._records.qsize() < QUEUE_LENGTH:
+            self._records.put(record)
+        else:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Wait, two seconds at most, until what was logged so far is written."""
+        self.drain()
+
+    def drain(self) -> bool:
+        """Flush, and return whether everything is written."""
+        if self._thread is None or not self._thread.is_alive():
+            return True
+        written = threading.Event()
+        self._records.put(written)
+        return written.wait(FLUSH_S)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Write what is queued and close the file; a sink that hangs is left behind after two seconds."""
         super().close()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._records.put(None)
+            thread.join(FLUSH_S)
+            if thread.is_alive():
+                return
+        for sink in self._sinks:
+            sink.close()
+        self._sinks = []
+
+    def forked(self) -> None:
+        """Go on in a child: without the thread, without what the parent had queued, in a file of its own."""
+        self._records, self._thread = queue.SimpleQueue(), None
+        if self.file is not None:
+            self.file.reopen()
+
+    def _work(self) -> None:
+        last = False
+        while not last:
+            item = self._records.get()
+            records: list[logging.LogRecord] = []
+            while isinstance(item, logging.LogRecord):
+                records.append(item)
+                if len(records) == BATCH or self._records.empty():
+                    break
+                item = self._records.get()
+            if records:
+                self._write(records)
+            if isinstance(item, threading.Event):
+                item.set()
+            last = item is None
+
+    def _write(self, records: list[logging.LogRecord]) -> None:
+        if (dropped := self.dropped) > self._told:
+            count, self._told = dropped - self._told, dropped
+            text = f"{count} lines were dropped here: they came faster than they could be written"
+            records.insert(0, ROOT.makeRecord(ROOT.name, logging.WARNING, "", 0, text, (), None))
+        lines = [(record.created, self._layout.line(record)) for record in records]
+        for sink in self._sinks:
+            sink.write(lines)
+
+
+_queue: _Queue | None = None
 
 
 def start(directory: Path | None) -> TuskError | None:
@@ -92,31 +161,35 @@ def start(directory: Path | None) -> TuskError | None:
 
     The level is ``TUSK_LOG_LEVEL``, else ``DEBUG`` with ``TUSK_DEV=1``, else ``INFO``.
     """
+    global _queue  # noqa: PLW0603 - logging is the process's
     stop()
-    default = "DEBUG" if os.environ.get("TUSK_DEV") == "1" else "INFO"
-    level = logging.getLevelName(os.environ.get("TUSK_LOG_LEVEL", default).upper())
-    ROOT.setLevel(level if isinstance(level, int) else logging.INFO)
+    wanted = os.environ.get("TUSK_LOG_LEVEL", "").strip()
+    default = logging.DEBUG if os.environ.get("TUSK_DEV") == "1" and not wanted else logging.INFO
+    ROOT.setLevel(LEVELS.get(wanted.upper(), default))
     ROOT.propagate = False
-    layout = _Redacted("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
-    if (console := _console()) is not None:
-        _add(_Console(console), layout)
+    file, failure = _file(directory) if directory is not None else (None, None)
+    fd = _console()
+    _queue = _Queue(file, Console(fd) if fd is not None else None)
+    for logger in LOGGERS:
+        logger.addHandler(_queue)
+    if wanted and wanted.upper() not in LEVELS:
+        ROOT.warning("TUSK_LOG_LEVEL is %.40r, which is none of %s: INFO is used", wanted, ", ".join(LEVELS))
+    if failure is not None:
+        ROOT.warning("%s", failure)
+    return failure
+
+
+def _file(directory: Path) -> tuple[DailyFile | None, TuskError | None]:
     from tusk_jupyter.errors import InitializationError
 
-    if directory is None:
-        return None
     try:
-        ensure_dir(directory)
-        _add(_DailyFile(directory), layout)
+        return DailyFile(ensure_dir(directory)), None
     except InitializationError as error:
-        failure: TuskError | None = error
+        return None, error
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        failure = InitializationError(f"no log can be written in {str(directory)!r}: {reason}", name=str(directory))
-    else:
-        _forget_old(directory)
-        return None
-    ROOT.warning("%s", failure)
-    return failure
+        path = str(directory)
+        return None, InitializationError(f"no log can be written in {path!r}: {reason}", name=path)
 
 
 def _console() -> int | None:
@@ -125,27 +198,43 @@ def _console() -> int | None:
     return copy if isinstance(copy, int) else None
 
 
+def flush() -> bool:
+    """Wait, two seconds at most, until what was logged so far is written; return whether it is."""
+    return _queue.drain() if _queue is not None else True
+
+
 def stop() -> None:
-    """Close what :func:`start` opened."""
-    while _handlers:
-        handler = _handlers.pop()
-        for logger in LOGGERS:
-            logger.removeHandler(handler)
-        handler.close()
-
-
-def _add(handler: logging.Handler, layout: logging.Formatter) -> None:
-    handler.setFormatter(layout)
-    _handlers.append(handler)
+    """Write what is queued and close what :func:`start` opened; stopping twice is fine."""
+    global _queue  # noqa: PLW0603 - likewise
+    if _queue is None:
+        return
     for logger in LOGGERS:
-        logger.addHandler(handler)
+        logger.removeHandler(_queue)
+    _queue.close()
+    _queue = None
 
 
-def _forget_old(directory: Path) -> None:
-    limit = time.time() - KEEP_DAYS * 86400
-    for path in directory.glob("tusk-*.log"):
-        try:
-            if path.stat().st_mtime < limit:
-                path.unlink()
-        except OSError:  # another kernel was faster
-            continue
+def file() -> Path | None:
+    """Return the file that is written now."""
+    return _queue.file.path if _queue is not None and _queue.file is not None else None
+
+
+def state() -> str:
+    """Return one line on how the log is: ``ok: …``, or what is wrong with it."""
+    level = f"level {logging.getLevelName(ROOT.level)}"
+    path = file()
+    if _queue is None or path is None:
+        return f"no file is written; {level}"
+    lost = _queue.dropped + (_queue.file.lost if _queue.file is not None else 0)
+    if lost:
+        return f"{lost} lines were lost; {level}: {path}"
+    return f"ok: {path}; {level}"
+
+
+def _forked() -> None:
+    if _queue is not None:
+        _queue.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -16,11 +16,47 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter import errors
 from tusk_jupyter.errors import Diagnostic, Place, TuskError
 from tusk_jupyter.masking import MASK, masked, password_literals
+from tusk_jupyter.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg.pq.abc import PGresult
 
+    from tusk_jupyter.secret import Secret
+
 MESSAGE_LIMIT = 10_000
+_ANOTHER_WAY = "Give the password with -W, --password-env or --password-command."
+_UNLOCK = (
+    "Unlock it (a desktop's log-in does; without a desktop, gnome-keyring-daemon --unlock) or allow the access, "
+    "and try again."
+)
+_INSTALL = "Install and unlock one (GNOME Keyring, KWallet), or use -W, --password-env or --password-command."
+_START = "Start it again (GNOME Keyring, KWallet), or use -W, --password-env or --password-command."
+NO_KEYCHAIN = "there is no keychain on this machine"
+_LOCKED = "the keychain is locked, or access to it was denied"
+# what keyring's backends raise: their own errors, and those of the libraries below them that they let through
+_KEYCHAINS = (
+    ("keyring.errors", "KeyringError"),
+    ("secretstorage.exceptions", "SecretStorageException"),
+    ("jeepney", "DBusErrorResponse"),
+)
+# the first that fits: NoKeyringError is a RuntimeError, a dismissed prompt an item that was not found
+_KEYCHAIN_CAUSES = (
+    ("keyring.errors", "NoKeyringError", NO_KEYCHAIN, _INSTALL),
+    ("keyring.errors", "KeyringLocked", _LOCKED, _UNLOCK),
+    ("secretstorage.exceptions", "LockedException", _LOCKED, _UNLOCK),
+    ("keyring.errors", "InitError", "the keychain could not be opened", _UNLOCK),
+    ("secretstorage.exceptions", "PromptDismissedException", "the keychain could not be opened", _UNLOCK),
+    ("secretstorage.exceptions", "SecretServiceNotAvailableException", "the keychain cannot be reached", _START),
+    ("secretstorage.exceptions", "ItemNotFoundException", "the keychain was never set up", _UNLOCK),
+    ("keyring.errors", "PasswordSetError", "the keychain refused to store the password", _UNLOCK),
+    ("keyring.errors", "PasswordDeleteError", "the keychain refused to delete the password", _UNLOCK),
+    ("builtins", "UnicodeError", "the password holds a character that the keychain cannot store", _ANOTHER_WAY),
+    ("builtins", "RuntimeError", "no keychain can be used here", _INSTALL),
+    ("builtins", "ImportError", "no keychain can be used here", _INSTALL),
+    ("builtins", "OSError", "the keychain cannot be reached", _START),
+)
 _NUMBERS = ("statement_position", "internal_position")
 
 
@@ -99,8 +135,8 @@ def translate(error: BaseException, *, doing: str = "", path: str | None = None)
     prefix = f"{doing}: " if doing else ""
     if _is(error, "sqlite3", "Error"):
         return errors.StorageError(f"{prefix}{error}", name=path)
-    if _is(error, "keyring.errors", "KeyringError"):
-        return errors.KeyringError(f"{prefix}{error}")
+    if any(_is(error, module, name) for module, name in _KEYCHAINS):
+        return keychain_error(error, prefix=prefix)
     if _is(error, "psycopg", "Error"):
         return _from_psycopg(error, prefix)
     if isinstance(error, OSError):
@@ -113,6 +149,22 @@ def translate(error: BaseException, *, doing: str = "", path: str | None = None)
             f"{prefix}the result does not fit into memory", advice="Ask for fewer rows with --limit, or fewer columns."
         )
     return errors.InternalError(f"{prefix}{type(error).__name__}: {error}")
+
+
+def keychain_error(error: BaseException, secrets: Iterable[Secret] = (), prefix: str = "") -> errors.KeyringError:
+    """Return what a keychain's failure means: the message says which cause it is, the detail what the backend said.
+
+    :param secrets: what the backend was given, masked in its words.
+    """
+    # what cannot be encoded is named in the error: a character of the password, and where it stands
+    said = "" if isinstance(error, UnicodeError) else redact(str(error), secrets).strip()
+    if _is(error, "keyring.errors", "InitError") and error.__cause__ is not None:
+        error = error.__cause__  # keyring calls every first step that failed so
+    message, advice = next(
+        (found for module, name, *found in _KEYCHAIN_CAUSES if _is(error, module, name)),
+        (f"the keychain failed with {type(error).__name__}", _ANOTHER_WAY),
+    )
+    return errors.KeyringError(prefix + message, detail=_cut(said) or None, advice=advice)
 
 
 def _from_psycopg(error: Any, prefix: str) -> TuskError:

@@ -13,22 +13,24 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import platform
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Enum, Int
 from traitlets.config import SingletonConfigurable
 
 from tusk_jupyter import paths
 from tusk_jupyter.connections.credentials import Credentials
 from tusk_jupyter.connections.registry import Connections
-from tusk_jupyter.errors import NoActiveConnection
+from tusk_jupyter.errors import ConnectionLost, TuskError
 from tusk_jupyter.events import Events, QueryEvent
+from tusk_jupyter.kernel_preferences import KernelPreferences
+from tusk_jupyter.preferences import trait
 from tusk_jupyter.queries.registry import Queries
+from tusk_jupyter.reaching import Reaching
 from tusk_jupyter.results.recent import RecentResults
 from tusk_jupyter.storage.files import Files
 from tusk_jupyter.version import __version__
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution, Outcome
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
 
@@ -73,19 +76,18 @@ class AppInfo:
     libpq: str | None
 
 
-class Tusk(SingletonConfigurable):
+class Tusk(Reaching, SingletonConfigurable):
     """The kernel's one state object."""
 
-    format = Enum(["pandas", "arrow", "polars", "rows"], "pandas", help="What a cell returns.").tag(config=True)
-    numeric = Enum(
-        ["float", "decimal"], "float", help="numeric as float64 where no value is changed by it, or always Decimal."
-    ).tag(config=True)
-    uuid = Enum(["text", "object"], "text", help="uuid as text or as UUID objects.").tag(config=True)
-    dates = Enum(["datetime64", "object"], "datetime64", help="date as datetime64[s] or as date objects.").tag(
-        config=True
-    )
-    limit = Int(0, min=0, help="Return at most so many rows where a cell has no --limit; 0: all.").tag(config=True)
-    quiet = Bool(default_value=False, help="Show no status lines.").tag(config=True)
+    format = trait("format")
+    numeric = trait("numeric")
+    arrow_numeric = trait("arrow_numeric")
+    uuid = trait("uuid")
+    dates = trait("dates")
+    limit = trait("limit")
+    quiet = trait("quiet")
+    history = trait("history")
+    history_days = trait("history_days")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -95,14 +97,52 @@ class Tusk(SingletonConfigurable):
         self.queries = Queries()
         self.results = RecentResults()
         self.files = Files()
-        self.files.open(paths.data_dir())
-        logger.info("tusk-jupyter %s in %s", __version__, self.files.directory)
+        configured = {name for section in self.section_names() for name in self.config.get(section, {})}
+        self.preferences = KernelPreferences(self, lambda: self.files.database, configured=configured | kwargs.keys())
+        self.open_files(paths.data_dir())
         atexit.register(self._exit)
 
+    @cached_property
+    def saved(self) -> Saved:
+        """What is kept of connections."""
+        from tusk_jupyter.saving import Saved
+
+        return Saved(files=self.files, credentials=self.credentials)
+
     @property
-    def storage(self) -> Database | None:
-        """The SQLite file, ``None`` where it could not be opened."""
+    def storage(self) -> Database:
+        """The SQLite file, or the database in memory that stands in for it."""
         return self.files.database
+
+    def take_notices(self) -> list[str]:
+        """Return what the user must be told once: a repaired file, a keychain that does not answer."""
+        return [*self.files.notices(), *self.credentials.take_warnings()]
+
+    def open_files(self, directory: Path) -> list[TuskError]:
+        """(Re)open log, storage and preferences in ``directory``; return what failed, and work without."""
+        problems = self.files.open(directory)
+        logger.info("tusk-jupyter %s in %s", __version__, directory)
+        if exposed := paths.make_private(directory):
+            logger.warning("%s", exposed)
+        self.preferences.load()
+        if self.history_days:
+            from tusk_jupyter.storage import retention
+
+            retention.start(self.files.database, days=self.history_days)
+        for connection in self.connections.active():
+            self._mark(connection)
+        return problems
+
+    def get_preference(self, name: str) -> bool | int | str:
+        """Return a preference in this kernel; :raises InvalidInput: for an unknown name, with near ones."""
+        return self.preferences.get(name)
+
+    def set_preference(self, name: str, value: bool | int | str) -> str | None:
+        """Use a preference at once and save it; return why it could not be saved.
+
+        :raises InvalidInput: for an unknown name, or a value that may not be.
+        """
+        return self.preferences.set(name, value)
 
     def open_transactions(self) -> list[Connection]:
         """Return the connections whose session has an open transaction."""
@@ -129,18 +169,6 @@ class Tusk(SingletonConfigurable):
         atexit.unregister(self._exit)
 
     # -- running --------------------------------------------------------------------------------------------------
-
-    def connection(self, name: str | None = None, ask: Callable[[str], Secret | None] | None = None) -> Connection:
-        """Return a connection by name, or the current one; with none at all, the environment's (section 2)."""
-        try:
-            return self.connections.get(name)
-        except NoActiveConnection:
-            from tusk_jupyter.connections import defaults
-
-            target = defaults.from_environment(os.environ)
-            if target is None:
-                raise
-        return self.connections.connect(None, target, ask=ask)
 
     def execute(
         self,
@@ -185,9 +213,10 @@ class Tusk(SingletonConfigurable):
         numeric: Any = "decimal" if chosen.exact else self.numeric
         uuid: Any = self.uuid
         dates: Any = self.dates
+        arrow_numeric: Any = self.arrow_numeric
         limit = chosen.limit if chosen.limit is not None else (self.limit or None)
         return Options(
-            frame=FrameOptions(numeric=numeric, uuid=uuid, dates=dates),
+            frame=FrameOptions(numeric=numeric, uuid=uuid, dates=dates, arrow_numeric=arrow_numeric),
             format=chosen.format or self.format,
             limit=limit,
             read_only=connection.target.settings.read_only,
@@ -212,7 +241,16 @@ class Tusk(SingletonConfigurable):
             from tusk_jupyter.queries import commit
 
             commit.resolve(outcome.error, connection)
-        if history and self.storage is not None and execution is not None:
+            if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
+                # libpq only saw its peer go away; the tunnel knows why
+                outcome.error.facts = (*outcome.error.facts, ("ssh", broken.message))
+        if (
+            history
+            and self.history
+            and connection.target.history
+            and self.storage is not None
+            and execution is not None
+        ):
             from tusk_jupyter.queries import journal
             from tusk_jupyter.storage.history import HistoryRow, record
 
@@ -261,13 +299,10 @@ class Tusk(SingletonConfigurable):
         return self.files.directory / "logs" if self.files.directory is not None else None
 
     def health(self) -> dict[str, str]:
-        """Return one line per subsystem: ``ok``, or what is wrong."""
-        wrong = "; ".join(problem.message for problem in self.files.problems)
-        return {
-            "data directory": wrong or f"ok: {self.files.directory}",
-            "storage": "ok" if self.storage is not None else "not available: history is not kept",
-            "connections": f"ok: {len(self.connections)} active",
-        }
+        """Return one line per subsystem: ``ok: …``, or what is wrong."""
+        from tusk_jupyter import health
+
+        return health.examine(self.files, self.credentials, self.connections)
 
     @contextmanager
     def transaction(self, name: str | None = None) -> Iterator[Connection]:

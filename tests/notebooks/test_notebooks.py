@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FAILURES = {  # notebook → what its cells that are meant to fail say
+    "connections.ipynb": [],
+    "history.ipynb": ['column "arr_dely" does not exist'],
     "quickstart.ipynb": ['column "dep_dely" does not exist', "stopped by --timeout"],
     "sessions.ipynb": ["cannot execute DELETE in a read-only transaction", "invalid input syntax for type integer"],
 }
@@ -35,7 +37,8 @@ def test_notebook_runs(notebook_runner, path):
     assert len(failed) == len(expected), failed
     for said, words in zip(failed, expected, strict=True):
         assert words in said
-    assert "widgets" not in executed.metadata
+    # the connection manager is the one widget that stays; what its state may hold is for its own tests to say
+    assert ("widgets" in executed.metadata) is (path.name == "connections.ipynb")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -536,7 +536,8 @@ def test_app_info_and_health(tusk, connection):
     info = tusk.app_info()
     assert info.name == "tusk-jupyter"
     assert all((info.version, info.python, info.ipython, info.ipykernel, info.psycopg, info.libpq))
-    assert all(state.startswith("ok") for state in tusk.health().values())
+    health = tusk.health()
+    assert all(state.startswith("ok") for part, state in health.items() if part != "keychain")  # not on every machine
     assert tusk.log_directory.is_dir()
     mode = tusk.log_directory.parent.stat().st_mode & 0o777
     assert mode == 0o700

@@ -114,3 +114,199 @@ def test_storage_that_cannot_be_opened_costs_no_query(bare_shell, tusk, database
     bare_shell.run(f"%tusk data-dir {tmp_path}/fresh")
     bare_shell.run("%sql select 42")
     assert rows(tusk, "sql") == [("select 42",)]
+
+
+# -- %tusk history, rerun, snippets -----------------------------------------------------------------------------------
+
+
+def next_cell(cells):
+    text, cells.ip.rl_next_input = getattr(cells.ip, "rl_next_input", None), None
+    return text
+
+
+def test_the_history_is_a_frame_and_reads_well(cells, tusk):
+    cells.run("%%sql\ncreate table delays (dep_delay int);\ninsert into delays\n  values (1), (2);")
+    cells.run("%sql select dep_dely from delays", ok=False)
+    cells.run("found = %tusk history")
+    found = cells.ns["found"]
+    assert list(found.columns) == [
+        "id", "started_at", "connection", "database", "sql", "rows", "elapsed_ms", "command_tag", "sqlstate", "error",
+    ]  # fmt: skip
+    assert list(found["sql"]) == [
+        "select dep_dely from delays",
+        "insert into delays\n  values (1), (2)",
+        "create table delays (dep_delay int)",
+    ]
+    assert found["sqlstate"].tolist()[0] == "42703"
+    assert found["command_tag"].tolist()[1:] == ["INSERT 0 2", "CREATE TABLE"]
+    assert str(found["started_at"].dtype) == "datetime64[us, UTC]"
+    assert str(found["rows"].dtype) == "Int64"
+    assert (found["elapsed_ms"] >= 0).all()
+    shown = cells.run("%tusk history delays")
+    assert "insert into delays values (1), (2)" in shown.value
+    assert "started_at (UTC)" in shown.value
+    assert "insert into delays values (1), (2)" in shown.html
+    assert "\\n" not in shown.value
+    assert type(found[["sql"]]).__name__ == "DataFrame"
+    assert "SELECT" not in repr(found.head(0))
+
+
+def test_searching(cells, tusk, database):
+    cells.run(f"%tusk_connect {database} --name other")
+    cells.run("%%sql other\nselect 1 as first_word")
+    cells.run("%%sql db\nselect 2 as second_word")
+    cells.run("%%sql db\nselect nope as second_word", ok=False)
+
+    def found(line):
+        cells.run(f"found = %tusk history {line}")
+        return [sql.split()[1] for sql in cells.ns["found"]["sql"]]
+
+    assert found("word") == ["nope", "2", "1"]
+    assert found("second word --limit 1") == ["nope"]
+    assert found("word --failed") == ["nope"]
+    assert found("--connection other") == ["1"]
+    assert found("--connection=db select --failed") == ["nope"]
+    assert found('--connection "db" "second word"') == ["nope", "2"]
+    assert found("-- --failed") == []
+    assert found("-- rerun 1") == []
+    assert found("'it''s' \"a 'b'\"") == []
+    assert found("zebra") == []
+    assert cells.run("%tusk history zebra").value == "nothing was found"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("history --faild", "Did you mean --failed"),
+        ("history --limit", "needs a value"),
+        ("history --limit many", "not a whole number"),
+        ("history --failed=yes", "takes no value"),
+        ("history clear everything", "%tusk history -- clear"),
+        ("history clear --failed", "has no option '--failed'"),
+        ("rerun", "takes 1 arguments"),
+        ("rerun x", "not a whole number"),
+        ("history rerun 99", "has no statement 99"),
+        ("snippet", "not understood"),
+        ("snippet nope", "%tusk snippets lists"),
+        ("snippet save", "there is no snippet 'save'"),
+        ("snippet save x", "no statement of this kernel"),
+        ("snippet save x 99", "has no statement 99"),
+        ("snippet delete nope", "there is no snippet 'nope'"),
+        ("snippet save x 1 2", "the id of one statement"),
+    ],
+)
+def test_what_is_not_understood_says_what_would_be(shell, line, says):
+    reply = shell.run(f"%tusk {line}", ok=False)
+    assert reply.error["ename"] == "InvalidInput"
+    assert says in reply.displayed[-1]
+
+
+def test_rerun_puts_the_text_into_a_new_cell(cells, tusk, database):
+    cells.run(f"%tusk_connect {database} --name other")
+    cells.run("%%sql db\nselect 1,\n  'it''s' -- why")
+    cells.run("%tusk rerun 1")
+    assert next_cell(cells) == "%%sql db\nselect 1,\n  'it''s' -- why"
+    cells.run("%tusk history rerun 1")
+    text = next_cell(cells)
+    cells.run(text)
+    assert rows(tusk, "connection, sql") == [("db", "select 1,\n  'it''s' -- why")] * 2
+    cells.run("%tusk disconnect db")
+    reply = cells.run("%tusk rerun 1")
+    assert next_cell(cells) == "%%sql\nselect 1,\n  'it''s' -- why"
+    assert "db, which is not there now" in reply.displayed[-1]
+
+
+def test_rerun_where_another_extension_has_sql(bare_shell, tusk, database):
+    bare_shell.ip.register_magic_function(lambda line, cell=None: "theirs", magic_kind="line_cell", magic_name="sql")
+    bare_shell.run("%load_ext tusk_jupyter")
+    bare_shell.run(f"%tusk_connect {database} --name db")
+    bare_shell.run("%tsql select 1")
+    bare_shell.run("%tusk rerun 1")
+    assert next_cell(bare_shell) == "%%tsql db\nselect 1"
+
+
+def test_half_a_statement_is_not_run_again(cells, tusk):
+    cells.run("%sql select 1")
+    tusk.storage.write(lambda conn: conn.execute("update history set characters = 2000000")).result(timeout=5)
+    reply = cells.run("%tusk rerun 1", ok=False)
+    assert "2,000,000 characters" in reply.displayed[-1]
+    assert next_cell(cells) is None
+
+
+def test_a_statement_of_a_megabyte_is_kept_whole(cells, tusk):
+    cells.run("%sql select 1 -- " + "x" * 900_000)
+    ((kept, characters),) = rows(tusk, "length(sql), characters")
+    assert kept > 900_000
+    assert characters is None
+    assert len(cells.run("%tusk history select").value) < 1_000
+
+
+def test_clear(cells, tusk, database):
+    cells.run(f"%tusk_connect {database} --name other")
+    for connection in ("db", "other", "db"):
+        cells.run(f"%%sql {connection}\nselect 1")
+    assert "1 statement of other deleted" in cells.run("%tusk history clear --connection other").displayed[-1]
+    assert rows(tusk, "connection") == [("db",)] * 2
+    assert "2 statements of the history deleted" in cells.run("%tusk history clear").displayed[-1]
+    assert rows(tusk, "connection") == []
+    assert "0 statements" in cells.run("%tusk history clear").displayed[-1]
+
+
+def test_snippets(cells, tusk):
+    cells.run("%sql select 1")
+    cells.run("%%sql\nselect 2\n  as two")
+    assert cells.run("%tusk snippets").value == "nothing was found"
+    cells.run("%tusk snippet save 'the second'")
+    cells.run("%tusk snippet save first 1")
+    cells.run("kept = %tusk snippets")
+    assert list(cells.ns["kept"][["name", "sql"]].itertuples(index=False, name=None)) == [
+        ("first", "select 1"), ("the second", "select 2\n  as two"),
+    ]  # fmt: skip
+    assert "select 2 as two" in cells.run("%tusk snippets").html
+    cells.run("%tusk snippet 'the second'")
+    assert next_cell(cells) == "%%sql\nselect 2\n  as two"
+    reply = cells.run("%tusk snippet save first 2", ok=False)
+    assert "there is a snippet named 'first' already" in reply.displayed[-1]
+    cells.run("%tusk snippet save first 2 --replace")
+    cells.run("%tusk snippet first")
+    assert next_cell(cells) == "%%sql\nselect 2\n  as two"
+    assert "Did you mean 'first'" in cells.run("%tusk snippet frist", ok=False).displayed[-1]
+    cells.run("%tusk snippet delete first")
+    cells.run("%tusk snippet first", ok=False)
+
+
+def test_no_password_comes_back_out_of_the_history(cells, tusk):
+    cells.run(f"%sql create role somebody_else password '{CANARY}'")
+    cells.run(f"%sql create role somebody_else password '{CANARY}'", ok=False)
+    cells.run("%sql drop role somebody_else")
+    reply = cells.run("%tusk history")
+    cells.run("found = %tusk history somebody")
+    assert "****" in reply.value
+    assert CANARY not in reply.everything + repr(cells.ns["found"].to_dict())
+    assert cells.run(f"%tusk history {CANARY}").value == "nothing was found"
+    cells.run("%tusk snippet save role 2")
+    reply = cells.run("%tusk snippet role")
+    assert "****" in next_cell(cells)
+    assert "masked" in reply.displayed[-1]
+
+
+HOSTILE = "select '<b>bold</b> & \x1b[31m \u202e🦆' as \"<script>\""
+
+
+def test_hostile_text_is_shown_harmless(cells, tusk):
+    cells.run(f"%sql {HOSTILE}")
+    reply = cells.run("%tusk history")
+    assert "<script>" not in reply.html
+    assert "<b>" not in reply.html
+    assert not set("\x1b\u202e") & set(reply.html + reply.value)
+    assert "🦆" in reply.value
+    cells.run("found = %tusk history")
+    assert cells.ns["found"]["sql"].iat[0] == HOSTILE
+
+
+def test_a_kernel_is_asked_for_a_new_cell(kernel):
+    kernel.run("%sql select 41 + 1")
+    reply = kernel.run("%tusk rerun 1")
+    assert [(p["source"], p["text"], p["replace"]) for p in reply.content["payload"]] == [
+        ("set_next_input", "%%sql db\nselect 41 + 1", False)
+    ]

@@ -12,11 +12,12 @@ from contextlib import closing
 import pytest
 
 from tusk_jupyter import log, paths
-from tusk_jupyter.errors import InitializationError, MigrationError, StorageError
+from tusk_jupyter.errors import InitializationError
 from tusk_jupyter.storage.database import Database
 from tusk_jupyter.storage.departed import OpenTransactions
 from tusk_jupyter.storage.files import Files
 from tusk_jupyter.storage.history import HistoryRow, record
+from tusk_jupyter.storage.migrations import MIGRATIONS
 
 
 def mode(path):
@@ -65,7 +66,11 @@ def test_a_directory_that_cannot_be_is_one_problem_that_names_it(files, tmp_path
     assert isinstance(problem, InitializationError)
     assert str(directory) in problem.message
     assert "%tusk data-dir" in problem.advice
-    assert files.database is None
+    assert files.database.in_memory
+    assert files.notices() == []  # one message is enough
+    record(files.database, row())
+    files.database.flush()
+    assert files.database.read(lambda conn: conn.execute("select sql from history").fetchall()) == [("select 1",)]
     files.mark("c", "db", since="now", statements=1)
     assert files.departed() == []
 
@@ -140,28 +145,16 @@ def test_history_is_one_row_with_names_only(tmp_path):
     database.close()
     with sqlite3.connect(tmp_path / "tusk.db") as conn:
         assert conn.execute("select sql, parameters from history").fetchall() == [("select 1", '["a"]')]
-        assert conn.execute("select version from migrations").fetchall() == [(1,)]
     conn.close()
 
 
-def test_eight_writers_lose_nothing(tmp_path):
-    databases = [Database(tmp_path / "tusk.db") for _ in range(8)]
-    futures = [d.write(lambda c: c.execute("insert into migrations values (null, 'x')")) for d in databases * 50]
-    assert [f.exception(timeout=20) for f in futures] == [None] * 400
-    for database in databases:
-        database.close()
-
-
-@pytest.mark.parametrize("again", range(60))  # one start in fifteen met a locked file before it was tried again
-def test_six_kernels_that_start_at_once_migrate_once(tmp_path, again):
-    start, made, failed = threading.Barrier(6), [], []
+@pytest.mark.parametrize("again", range(60))  # one start in fifteen met a locked file before there was a lock of ours
+def test_six_kernels_that_start_at_once_make_one_file(tmp_path, again):
+    start, made = threading.Barrier(6), []
 
     def open_one():
         start.wait()
-        try:
-            made.append(Database(tmp_path / "tusk.db"))
-        except StorageError as error:
-            failed.append(error.message)
+        made.append(Database(tmp_path / "tusk.db"))
 
     threads = [threading.Thread(target=open_one) for _ in range(6)]
     for thread in threads:
@@ -170,44 +163,59 @@ def test_six_kernels_that_start_at_once_migrate_once(tmp_path, again):
         thread.join()
     for database in made:
         database.close()
-    assert failed == []
+    assert [(database.in_memory, database.take_notices()) for database in made] == [(False, [])] * 6
     with closing(sqlite3.connect(tmp_path / "tusk.db")) as conn:
-        assert conn.execute("select version from migrations").fetchall() == [(1,)]
+        assert conn.execute("select version from migrations").fetchall() == [(n + 1,) for n in range(len(MIGRATIONS))]
 
 
-def test_a_failing_write_changes_nothing_and_says_so(tmp_path):
-    database = Database(tmp_path / "tusk.db")
-
-    def job(conn):
-        conn.execute("insert into migrations values (99, 'x')")
-        raise sqlite3.OperationalError("disk full")
-
-    assert isinstance(database.write(job).exception(timeout=5), StorageError)
-    count = database.write(lambda c: c.execute("select count(*) from migrations where version = 99").fetchone()[0])
-    assert count.result(timeout=5) == 0
-    database.close()
+def test_what_storage_wants_said_is_said_once(files, tmp_path):
+    (tmp_path / "tusk.db").write_text("dear diary")
+    assert files.open(tmp_path) == []
+    (notice,) = files.notices()
+    assert "tusk.db was damaged" in notice
+    assert files.notices() == []
 
 
-@pytest.mark.parametrize(
-    ("statement", "words"),
-    [("pragma user_version = 99", "newer"), ("pragma application_id = 7", "another application")],
-)
-def test_a_file_that_is_not_for_us_is_left_alone(tmp_path, statement, words):
-    Database(tmp_path / "tusk.db").close()
-    conn = sqlite3.connect(tmp_path / "tusk.db")
-    conn.execute(statement)
-    conn.commit()
-    conn.close()
-    before = (tmp_path / "tusk.db").read_bytes()
-    with pytest.raises(MigrationError, match=words):
-        Database(tmp_path / "tusk.db")
-    assert (tmp_path / "tusk.db").read_bytes() == before
+def test_what_was_kept_in_memory_goes_along_to_a_directory_that_can_be_used(files, tmp_path):
+    (tmp_path / "taken").write_text("x")
+    assert files.open(tmp_path / "taken")
+    files.database.write(lambda conn: conn.execute("""
+        insert into connections (id, name, host, database, username, group_id, created_at, updated_at)
+        select 'u', 'shop', 'h', 'd', 'me', null, 'now', 'now'""") and None).result(timeout=5)
+    record(files.database, row(sql="select 'in memory'"))
+    earlier = Database(tmp_path / "data" / "tusk.db")
+    record(earlier, row(sql="select 'before'"))
+    earlier.close()
+    assert files.open(tmp_path / "data") == []
+    assert not files.database.in_memory
+    select = "select sql from history order by id"
+    assert files.database.read(lambda conn: conn.execute(select).fetchall()) == [("select 'before'",), ("select 'in memory'",)]
+    assert files.database.read(lambda conn: conn.execute("select name from connections").fetchall()) == [("shop",)]
+    files.open(tmp_path / "data")
+    assert files.database.read(lambda conn: conn.execute("select count(*) from history").fetchone()) == (2,)
 
 
-def test_a_file_that_is_no_database_is_a_storage_error(tmp_path):
-    (tmp_path / "tusk.db").write_bytes(b"not sqlite" * 1000)
-    with pytest.raises(StorageError, match="not a database"):
-        Database(tmp_path / "tusk.db")
+def test_what_was_copied_from_a_file_is_not_copied_back_to_it(files, tmp_path):
+    path = tmp_path / "data" / "tusk.db"
+    files.open(tmp_path / "data")
+    record(files.database, row(sql="select 'before'"))
+    files.close()
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("pragma user_version = 99")
+        conn.commit()
+    files.open(tmp_path / "data")
+    record(files.database, row(sql="select 'in memory'"))
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute(f"pragma user_version = {len(MIGRATIONS)}")
+        conn.commit()
+    files.open(tmp_path / "data")
+    select = "select sql from history order by id"
+    assert files.database.read(lambda conn: conn.execute(select).fetchall()) == [("select 'before'",), ("select 'in memory'",)]
+
+
+def test_files_that_were_never_opened_have_a_database_all_the_same(files):
+    assert files.database.in_memory
+    assert files.notices() == []
 
 
 def test_a_transaction_of_a_process_that_is_gone_is_told_once(tmp_path):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -206,23 +205,6 @@ def test_doctor_says_what_to_do_where_there_is_no_postgresql(monkeypatch):
 def test_doctor_knows_the_ipykernels_that_work(monkeypatch, version, ok):
     monkeypatch.setattr(doctor, "_version", lambda _: version)
     assert doctor._ipykernel().ok is ok
-
-
-def test_doctor_gives_up_on_a_keychain_that_hangs(monkeypatch):
-    released = threading.Event()
-    monkeypatch.setattr(doctor, "_KEYCHAIN_LIMIT_S", 0.01)
-    monkeypatch.setitem(sys.modules, "keyring", SimpleNamespace(get_keyring=released.wait))
-    found = doctor._keychain()
-    released.set()
-    assert (found.ok, found.text) == (False, "no answer within 0.01 s")
-
-
-def test_doctor_survives_a_broken_keychain(monkeypatch):
-    def broken():
-        raise RuntimeError("no bus")
-
-    monkeypatch.setitem(sys.modules, "keyring", SimpleNamespace(get_keyring=broken))
-    assert str(doctor._keychain()).startswith("✗ keychain: RuntimeError: no bus")
 
 
 def test_doctor_names_a_data_directory_that_cannot_be_written(monkeypatch, tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
+from tusk_jupyter.connections.route import Route
 from tusk_jupyter.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.credentials import Credentials
     from tusk_jupyter.connections.opening import Refused, ServerInfo, Settings
     from tusk_jupyter.connections.pool import ConnectionPool
+    from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.events import Events
     from tusk_jupyter.secret import Secret
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tusk_jupyter.connections")
 GRACE_S = 0.5
+# an SSH host key, an SSH password or passphrase, the database's password, and one of them again
+QUESTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,16 @@ class Target:
     embedded: str | None = None
     notes: tuple[str, ...] = ()
     ask: bool = False
+    ssh: SshTunnel | None = None
+    saved_id: str | None = None
+    history: bool = True
 
 
 class Connection:
     """One named connection of this kernel; ``close()`` ends it."""
 
     def __init__(self, name: str, target: Target, *, credentials: Credentials, events: Events) -> None:
-        self.id = str(uuid.uuid4())
+        self.id = target.saved_id or str(uuid.uuid4())
         self.name = name
         # what everybody may look at holds no password; those that were given stay in a closure
         self.target = replace(target, conninfo=target.conninfo.public())
@@ -85,6 +93,14 @@ class Connection:
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
+        self.route = Route(
+            self._whole,
+            ssh=target.ssh,
+            connection_id=self.id,
+            saved=target.saved_id is not None,
+            name=name,
+            credentials=credentials,
+        )
         self._pins = 0
         self._asked = False
 
@@ -157,9 +173,11 @@ class Connection:
             conn, info = self._connect(ask)
         except TuskError as error:
             self.error = error
+            self.route.close()
             self._change("error", error)
             raise
         except BaseException:
+            self.route.close()
             self._change("disconnected")
             raise
         from tusk_jupyter.connections.session import Session
@@ -180,16 +198,31 @@ class Connection:
             password = self._prompt(ask)
             self._asked = True
         outcome = self._attempt(password)
-        if isinstance(outcome, opening.Refused) and outcome.asks and ask is not None:
-            password = self._prompt(ask)
+        for _ in range(QUESTIONS):
+            if not isinstance(outcome, opening.Refused):
+                break
+            if outcome.asks and ask is not None:
+                password = self._prompt(ask)
+            elif not self.route.supply(ask):
+                break
             outcome = self._attempt(password)
         if isinstance(outcome, opening.Refused):
-            if isinstance(outcome.error, AuthenticationFailed):
-                self._credentials.forget(self._key())
+            self._refused(outcome.error, password)
             raise outcome.error
         if password is not None:
-            self._credentials.remember(self._key(), password)
+            self._credentials.remember(self.password_key, password)
         return outcome
+
+    def _refused(self, error: TuskError, password: Secret | None) -> None:
+        if not isinstance(error, AuthenticationFailed):
+            return
+        self._credentials.forget(self.password_key)
+        if password is not None and self.target.saved_id and password == self._credentials.find(self.id, "db"):
+            # not asked for again by itself: a server may lock the role after a few refusals
+            error.advice = (
+                f"The password that is kept for {self.name} was refused. `%tusk_connect {self.name} -W --save` asks "
+                f"for another and keeps that. {error.advice or ''}"
+            ).rstrip()
 
     def _prompt(self, ask: Callable[[str], Secret | None]) -> Secret:
         password = ask(f"Password for {self.target.conninfo.redacted()}: ")
@@ -223,9 +256,7 @@ class Connection:
     def _open_with_info(self, password: Secret | None, limit: float) -> Opened | Refused:
         from tusk_jupyter.connections import failures, opening
 
-        outcome = opening.connect(
-            self._whole(), password=password, timeout_s=limit, settings=self.target.settings, name=self.name
-        )
+        outcome = self._open(password, limit)
         if isinstance(outcome, opening.Refused):
             return outcome
         try:
@@ -237,32 +268,48 @@ class Connection:
             )
             return opening.Refused(failed)
 
+    def _open(self, password: Secret | None, limit: float) -> psycopg.Connection[Any] | Refused:
+        """Open a connection by the way that the target says; on a worker."""
+        from tusk_jupyter.connections import opening
+
+        start = time.monotonic()
+        try:
+            conninfo = self.route.conninfo(limit)
+        except TuskError as error:
+            return opening.Refused(error)
+        left = max(0.1, limit - (time.monotonic() - start))
+        return opening.connect(
+            conninfo, password=password, timeout_s=left, settings=self.target.settings, name=self.name
+        )
+
     def _open_one(self) -> Any:
         """Open one more connection for the pool (on the pool's worker)."""
         import psycopg
 
         from tusk_jupyter.connections import opening
 
-        limit = self.target.limits.connect_timeout_s
-        outcome = opening.connect(
-            self._whole(),
-            password=self._known_password(),
-            timeout_s=limit,
-            settings=self.target.settings,
-            name=self.name,
-        )
+        # memory first: what opened the session is there, and a keychain may ask or be locked by now
+        password = self._credentials.recall(self.password_key) or self._known_password()
+        outcome = self._open(password, self.target.limits.connect_timeout_s)
         if isinstance(outcome, opening.Refused):
             log.warning("the pool of %s: %s", self.name, outcome.error)
             raise psycopg.OperationalError(outcome.error.message)
         return outcome
 
     def _known_password(self) -> Secret | None:
-        return self._whole().password or self._credentials.recall(self._key())
+        if (given := self._whole().password) is not None:
+            return given
+        kept = self._credentials.find(self.id, "db") if self.target.saved_id is not None else None
+        return kept or self._credentials.recall(self.password_key)
 
-    def _key(self) -> tuple[str, ...]:
-        return tuple(
-            self.target.conninfo.get(key) or "" for key in ("host", "hostaddr", "port", "dbname", "user", "service")
-        )
+    @property
+    def password_key(self) -> tuple[str, ...]:
+        """What this kernel's memory knows the password by: the server and the user, not the connection."""
+        ssh = self.target.ssh
+        # behind two bastions the same «localhost» is two servers
+        way = (ssh.config_alias or "", ssh.host, str(ssh.port)) if ssh is not None else ()
+        given = (self.target.conninfo.get(key) for key in ("host", "hostaddr", "port", "dbname", "user", "service"))
+        return (*(value or "" for value in given), *way)
 
     def close(self) -> None:
         """Cancel what runs, close session and pool; closing twice is fine."""
@@ -276,6 +323,7 @@ class Connection:
             session.close()
         if pool is not None:
             pool.close()
+        self.route.close()
         self._change("disconnected")
 
     def _change(self, status: str, error: TuskError | None = None) -> None:

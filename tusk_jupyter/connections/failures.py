@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.conninfo import Conninfo
 
-__all__ = ["check_files", "connect_error", "is_starting", "needs_password", "wants_passphrase"]
+__all__ = ["check_files", "connect_error", "furthest", "is_starting", "needs_password", "wants_passphrase"]
 
 _ATTEMPTS = "\nMultiple connection attempts failed. All failures were:"
 _ATTEMPT = re.compile(r"\n- host: [^\n]*?, hostaddr: (?:'([^\n]*?)'|None): ")
@@ -57,6 +57,16 @@ def needs_password(exc: BaseException) -> bool:
 def is_starting(exc: BaseException) -> bool:
     """Return whether the server is about to start or stop, so that trying again makes sense."""
     return getattr(exc, "sqlstate", None) == "57P03" or _STARTING.search(str(exc)) is not None
+
+
+def furthest(exc: BaseException) -> Reached:
+    """Return the last step that certainly worked, at the address that came furthest."""
+    if getattr(exc, "sqlstate", None):
+        return Reached.LOGIN
+    try:
+        return max(attempt.rule.reached for attempt in _attempts(exc, getattr(exc, "pgconn", None)))
+    except Exception:  # noqa: BLE001 - as in connect_error
+        return Reached.NOTHING
 
 
 def connect_error(

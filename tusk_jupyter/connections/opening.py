@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from tusk_jupyter.connections import failures
+from tusk_jupyter.connections.diagnoses import Reached
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
@@ -51,6 +52,9 @@ class ServerInfo:
     statement_timeout_ms: int
     backend_pid: int
     host: str
+    port: int = 5432
+    # every libpq keyword in force that is not its default, from wherever it came; no password is among them
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A failed attempt; ``asks`` when the server wants a password and none was given."""
+    """A failed attempt; ``asks`` when the server wants a password and none was given, ``reached`` how far it came."""
 
     error: TuskError
     asks: bool = False
+    reached: Reached = Reached.NOTHING
 
 
 def connect(
@@ -89,7 +94,8 @@ def connect(
         error = failures.connect_error(
             outcome, target=conninfo.redacted(), name=name, conninfo=conninfo, secrets=secrets, timeout_s=timeout_s
         )
-        return Refused(error, asks=password is None and failures.needs_password(outcome))
+        asks = password is None and failures.needs_password(outcome)
+        return Refused(error, asks=asks, reached=failures.furthest(outcome))
 
 
 def _attempt(
@@ -158,4 +164,6 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
         statement_timeout_ms=int(timeout),
         backend_pid=conn.info.backend_pid,
         host=conn.info.host or "",
+        port=conn.info.port,
+        parameters=tuple(conn.info.get_parameters().items()),
     )

@@ -61,9 +61,11 @@ class Connections:
         target: Target,
         *,
         ask: Callable[[str], Secret | None] | None = None,
+        current: bool = True,
     ) -> Connection:
         """Open a connection, make it the current one and return it; one that is open to the same target goes on.
 
+        :param current: ``False`` leaves the current one as it is, unless there is none.
         :param name: ``None`` takes ``database@host`` from what the server says.
         :raises InvalidInput: when the name stands for another target.
         :raises TuskError: when the server cannot be reached or refuses; nothing is kept then.
@@ -78,20 +80,13 @@ class Connections:
         if known is None and name is None:
             self._name(connection)
         with self._lock:
-            self._by_name[connection.name] = connection
-            self._current = connection.name
-        return connection
-
-    def test(
-        self, name: str | None, target: Target, *, ask: Callable[[str], Secret | None] | None = None
-    ) -> Connection:
-        """Open a connection, close it, keep nothing; what it found stays on the returned object."""
-        connection = Connection(
-            name or target.conninfo.redacted(), target, credentials=self._credentials, events=self._events
-        )
-        connection.session(ask)
-        connection.close()
-        return connection
+            # the manager connects on threads of its own: whoever was first has the name
+            first = self._by_name.setdefault(connection.name, connection)
+            if current or self._current is None:
+                self._current = connection.name
+        if first is not connection:
+            connection.close()
+        return first
 
     def _known(self, name: str | None, target: Target) -> Connection | None:
         with self._lock:
@@ -128,6 +123,18 @@ class Connections:
         there = f"Connected are: {', '.join(names)}." if names else "Nothing is connected yet."
         raise ConnectionNotFound(f"there is no connection named {name!r}", name=name, advice=f"{known}{there}")
 
+    def rename(self, name: str, new: str) -> None:
+        """Give an open connection another name; :raises InvalidInput: when that one is taken."""
+        connection = self.get(name)
+        with self._lock:
+            if new in self._by_name:
+                raise _taken(new, self._by_name[new])
+            # in its place, so that the order stays that of connecting
+            self._by_name = {new if key == name else key: value for key, value in self._by_name.items()}
+            if self._current == name:
+                self._current = new
+            connection.rename(new)
+
     def use(self, name: str) -> Connection:
         """Make a connection the current one."""
         connection = self.get(name)
@@ -159,7 +166,7 @@ def _same(one: Target, other: Target) -> bool:
 
 
 def _place(target: Target) -> Target:
-    return replace(target, conninfo=target.conninfo.public(), notes=(), ask=False)
+    return replace(target, conninfo=target.conninfo.public(), notes=(), ask=False, saved_id=None)
 
 
 def _taken(name: str, known: Connection) -> InvalidInput:

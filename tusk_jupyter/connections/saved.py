@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from tusk_jupyter.connections.keywords import REFUSED_KEYWORDS, SECRET_KEYWORDS
 from tusk_jupyter.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator
 
 AUTH_METHODS = ("agent", "key", "password")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # a hue each for the manager's list; words, because a hex value says nothing to a person or a screen reader
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "gray")
+_DAY_S = 86_400
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?\Z")
 
@@ -102,24 +105,33 @@ def from_dict(given: Mapping[str, Any]) -> SavedConnection:
     known = {f.name for f in fields(SavedConnection)}
     if unknown := sorted(set(given) - known):
         raise InvalidInput(f"a saved connection has no field {unknown[0]!r}")
-    tunnel = given.get("ssh_tunnel")
-    if isinstance(tunnel, dict):
-        if unknown := sorted(set(tunnel) - {f.name for f in fields(SshTunnel)}):
-            raise InvalidInput(f"an SSH tunnel has no field {unknown[0]!r}")
-        tunnel = SshTunnel(**tunnel)
-    try:
-        return SavedConnection(**(dict(given) | {"ssh_tunnel": tunnel}))
-    except TypeError:
-        missing = sorted({"id", "name", "host", "database", "username"} - set(given))
-    raise InvalidInput(f"a saved connection needs {', '.join(missing)}")
+    if missing := sorted({"id", "name", "host", "database", "username"} - set(given)):
+        raise InvalidInput(f"a saved connection needs {', '.join(missing)}")
+    return SavedConnection(**(dict(given) | {"ssh_tunnel": tunnel_from_dict(given.get("ssh_tunnel"))}))
 
 
-def problems(saved: SavedConnection, *, taken: Sequence[str] = ()) -> tuple[Problem, ...]:
+def tunnel_from_dict(given: Any) -> SshTunnel | None:
+    """Return the tunnel of a mapping of its fields, ``None`` of ``None``; a tunnel stays as it is.
+
+    :raises InvalidInput: for a key that is unknown or missing, and for what is no mapping.
+    """
+    if given is None or isinstance(given, SshTunnel):
+        return given
+    if not isinstance(given, Mapping):
+        raise InvalidInput("an SSH tunnel is a mapping of its fields")
+    if unknown := sorted(set(given) - {f.name for f in fields(SshTunnel)}, key=str):
+        raise InvalidInput(f"an SSH tunnel has no field {unknown[0]!r}")
+    if "host" not in given:
+        raise InvalidInput("an SSH tunnel needs host")
+    return SshTunnel(**given)
+
+
+def problems(saved: SavedConnection, *, taken: Collection[str] = ()) -> tuple[Problem, ...]:
     """Return what makes the record unusable, field by field; ``taken`` are the names of the others."""
     return tuple(_problems(saved, taken))
 
 
-def check(saved: SavedConnection, *, taken: Sequence[str] = ()) -> None:
+def check(saved: SavedConnection, *, taken: Collection[str] = ()) -> None:
     """Refuse an unusable record; :raises InvalidInput: that names every field and what is wrong with it."""
     if found := problems(saved, taken=taken):
         raise InvalidInput(
@@ -145,13 +157,16 @@ def is_host(text: str) -> bool:
     return not re.fullmatch(r"[0-9.]+", text) and _HOSTNAME.match(ascii_form) is not None
 
 
-def _problems(saved: SavedConnection, taken: Sequence[str]) -> Iterator[Problem]:
+def _problems(saved: SavedConnection, taken: Collection[str]) -> Iterator[Problem]:
+    if wrong := tuple(_type_problems(saved)):
+        # a form or a file may bring anything; what has the wrong type cannot be judged further
+        yield from wrong
+        return
     yield from _name_problems(saved.name, taken)
-    yield from _text_problems("database", saved.database, "the database")
-    yield from _text_problems("username", saved.username, "the user")
-    if not saved.host.strip():
-        yield Problem("host", "the host is empty")
-    elif not is_host(saved.host):
+    for field_name, label in (("database", "the database"), ("username", "the user"), ("host", "the host")):
+        if not getattr(saved, field_name).strip():
+            yield Problem(field_name, f"{label} is empty")
+    if saved.host.strip() and not is_host(saved.host):
         yield Problem("host", f"{saved.host!r} is no host name, address or socket directory")
     yield from _in_range("port", saved.port, 1, 65535, "the port")
     if saved.ssl_mode not in SSL_MODES:
@@ -159,24 +174,87 @@ def _problems(saved: SavedConnection, taken: Sequence[str]) -> Iterator[Problem]
     yield from _limits(saved)
     if saved.color is not None and saved.color not in COLORS:
         yield Problem("color", f"the colour {saved.color!r} is none of {', '.join(COLORS)}")
+    if found := sorted({*SECRET_KEYWORDS, *REFUSED_KEYWORDS} & {key.lower() for key in saved.parameters}):
+        yield Problem("parameters", f"{found[0]} is a secret: the keychain keeps it, never this record")
     if saved.ssh_tunnel is not None:
         yield from _tunnel_problems(saved.ssh_tunnel)
 
 
-def _name_problems(name: str, taken: Sequence[str]) -> Iterator[Problem]:
+_TEXT, _TEXT_OR_NONE = "a text", "a text or nothing"
+_NUMBER, _NUMBER_OR_NONE, _SECONDS = "a whole number", "a whole number or nothing", "a number or nothing"
+_FLAG = "true or false"
+_TYPES = {
+    _TEXT: ("id", "name", "host", "database", "username", "ssl_mode", "created_at", "updated_at"),
+    _TEXT_OR_NONE: (
+        "ssl_ca_cert", "ssl_client_cert", "ssl_client_key", "application_name", "color", "group_id", "embedded",
+    ),
+    _NUMBER: ("port",),
+    _NUMBER_OR_NONE: ("statement_timeout_ms", "lock_timeout_ms", "pool_size"),
+    _SECONDS: ("connect_timeout_s", "pool_timeout_s"),
+    _FLAG: ("read_only", "history"),
+}  # fmt: skip
+_TUNNEL_TYPES = {
+    _TEXT: ("host", "auth"),
+    _TEXT_OR_NONE: ("username", "key_path", "config_alias"),
+    _NUMBER: ("port",),
+    _NUMBER_OR_NONE: ("local_port",),
+}
+
+
+def _type_problems(saved: SavedConnection) -> Iterator[Problem]:
+    yield from _wrong_types(saved, _TYPES, "")
+    tunnel = saved.ssh_tunnel
+    if isinstance(tunnel, SshTunnel):
+        yield from _wrong_types(tunnel, _TUNNEL_TYPES, "ssh_tunnel.")
+    elif tunnel is not None:
+        yield Problem("ssh_tunnel", "the SSH tunnel is no tunnel")
+    given = saved.parameters
+    if not isinstance(given, Mapping) or not all(_is_text(part) for item in given.items() for part in item):
+        yield Problem("parameters", "the parameters are not texts by name")
+
+
+def _wrong_types(record: Any, types: Mapping[str, tuple[str, ...]], prefix: str) -> Iterator[Problem]:
+    for wanted, names in types.items():
+        for name in names:
+            value = getattr(record, name)
+            if not _is_a(value, wanted):
+                label = name.removesuffix("_ms").removesuffix("_s").replace("_", " ")
+                flaw = (
+                    _flaw(value) if isinstance(value, str) and wanted in {_TEXT, _TEXT_OR_NONE} else f"is not {wanted}"
+                )
+                yield Problem(prefix + name, f"the {label} {flaw}")
+
+
+def _is_a(value: Any, wanted: str) -> bool:
+    if value is None:
+        return wanted in {_TEXT_OR_NONE, _NUMBER_OR_NONE, _SECONDS}
+    if wanted == _FLAG:
+        return isinstance(value, bool)
+    if wanted == _SECONDS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted in {_NUMBER, _NUMBER_OR_NONE}:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not _flaw(value)
+
+
+def _flaw(text: str) -> str:
+    """Return what makes a text one that neither SQLite nor libpq can take, ``""`` where they can."""
+    if "\0" in text:
+        return "holds a NUL character"
+    return "holds half of a character (a lone surrogate)" if any("\ud800" <= c <= "\udfff" for c in text) else ""
+
+
+def _name_problems(name: str, taken: Collection[str]) -> Iterator[Problem]:
     if not name.strip():
         yield Problem("name", "the name is empty")
     elif name in taken:
         yield Problem("name", f"there is a connection named {name!r} already")
     elif why := name_problem(name):
         yield Problem("name", why)
-
-
-def _text_problems(field_name: str, value: str, label: str) -> Iterator[Problem]:
-    if not value.strip():
-        yield Problem(field_name, f"{label} is empty")
-    elif "\0" in value:
-        yield Problem(field_name, f"{label} holds a NUL character")
 
 
 def name_problem(text: str) -> str | None:
@@ -196,8 +274,8 @@ def _limits(saved: SavedConnection) -> Iterator[Problem]:
         yield from _in_range(field_name, getattr(saved, field_name), 0, 2**31 - 1, label)
     for field_name, label in (("connect_timeout_s", "the connect timeout"), ("pool_timeout_s", "the pool timeout")):
         value = getattr(saved, field_name)
-        if value is not None and not 0 < value <= 86400:  # noqa: PLR2004 - a day
-            yield Problem(field_name, f"{label} is not between 0 and 86400 s")
+        if value is not None and not 0 < value <= _DAY_S:
+            yield Problem(field_name, f"{label} is not between 0 and {_DAY_S} s")
     yield from _in_range("pool_size", saved.pool_size, 1, 1000, "the pool size")
 
 

@@ -24,7 +24,8 @@ class SqlMagic(Configurable):
 
     def __init__(self, tusk: Tusk, **kwargs: Any) -> None:
         self._tusk = tusk
-        super().__init__(**kwargs)
+        with tusk.preferences.configuring():
+            super().__init__(**kwargs)
 
     @observe("autopandas", "autopolars")
     def _format(self, change: Any) -> None:

@@ -20,7 +20,9 @@ from tusk_jupyter.magics.options import Option, Options, identifier, next_word, 
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS, starts_like_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+
+    Names = Callable[[], Collection[str]]
 
 _ASSIGN = re.compile(r"\s*([^\W\d]\w*)\s*(=\s*)?<<(?=\s|$)")
 
@@ -83,9 +85,10 @@ CELL_OPTIONS = _options(magic="%%sql")
 LINE_OPTIONS = _options(Option(("-f", "--file"), "file", str), magic="%sql")
 
 
-def parse_cell(line: str, body: str | None, *, connections: Collection[str], magic: str = "sql") -> CellRequest:
+def parse_cell(line: str, body: str | None, *, connections: Names, magic: str = "sql") -> CellRequest:
     """Return the request of ``%%sql LINE`` with ``body``, or of ``%sql LINE`` (``body`` is ``None``).
 
+    :param connections: gives the names there are; asked only for a word that may be one.
     :raises InvalidInput: for what is not understood; nothing is to be run then.
     :raises ConnectionNotFound: for a word that is neither a connection nor the beginning of a statement.
     """
@@ -102,7 +105,7 @@ def parse_cell(line: str, body: str | None, *, connections: Collection[str], mag
     return _with_assignment(request)
 
 
-def _options_of(line: str, options: Options, connections: Collection[str], *, cell: bool) -> tuple[dict[str, Any], int]:
+def _options_of(line: str, options: Options, connections: Names, *, cell: bool) -> tuple[dict[str, Any], int]:
     given: dict[str, Any] = {}
     position = 0
     while True:
@@ -130,12 +133,12 @@ def _options_of(line: str, options: Options, connections: Collection[str], *, ce
         position = end
 
 
-def _connection(word: str, given: dict[str, Any], connections: Collection[str]) -> str:
+def _connection(word: str, given: dict[str, Any], connections: Names) -> str:
     if "connection" in given:
         raise InvalidInput(
             f"{word!r} is neither an option nor the beginning of a statement", advice=_near(word, connections)
         )
-    if word not in connections:
+    if word not in connections():
         raise ConnectionNotFound(
             f"there is no connection named {word!r}, and no statement begins with it",
             name=word,
@@ -144,13 +147,14 @@ def _connection(word: str, given: dict[str, Any], connections: Collection[str]) 
     return word
 
 
-def _near(word: str, connections: Collection[str]) -> str:
-    names = [*connections, *STATEMENT_KEYWORDS]
+def _near(word: str, connections: Names) -> str:
+    known = connections()
+    names = [*known, *STATEMENT_KEYWORDS]
     folded = {name.upper(): name for name in names}
     near = [folded[n] for n in difflib.get_close_matches(word.upper(), folded, n=3, cutoff=0.7)]
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    return f"Connected are: {', '.join(connections)}." if connections else "Nothing is connected yet: %tusk_connect."
+    return f"There are: {', '.join(known)}." if known else "Nothing is connected yet: %tusk_connect."
 
 
 def _with_assignment(request: CellRequest) -> CellRequest:

@@ -6,38 +6,39 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections import conninfo as conninfos
-from tusk_jupyter.connections.connection import Limits, Target
+from tusk_jupyter.connections.connection import Target
 from tusk_jupyter.connections.conninfo import Conninfo, parse_duration
+from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES, SshTunnel, name_problem
 from tusk_jupyter.errors import BindingError, InvalidInput
 from tusk_jupyter.magics.options import Option, Options, next_word, one_of, unquoted, whole_number, words
 from tusk_jupyter.magics.scrubbing import scrub_history
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS
 from tusk_jupyter.secret import Secret
-from tusk_jupyter.widgets.result_footer import ConnectReport, StatusLine
+from tusk_jupyter.widgets.result_footer import ConnectReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.tusk import Tusk
 
 _SSL = {"sslmode": "sslmode", "sslrootcert": "sslrootcert", "sslcert": "sslcert", "sslkey": "sslkey"}
-SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-def _connection_name(text: str) -> str:
+def connection_name(text: str) -> str:
+    """Return the name if cells can use it; :raises InvalidInput: when a statement could begin with it."""
     if not text or text.upper() in STATEMENT_KEYWORDS:
         raise InvalidInput(f"{text!r} cannot name a connection: a statement begins with it", advice="Choose another.")
-    if (
-        text.startswith(("-", "(", ":"))
-        or "://" in text
-        or "<<" in text
-        or "=" in text
-        or any(c.isspace() for c in text)
-    ):
-        raise InvalidInput(f"{text!r} cannot name a connection", advice="Letters, digits, _, -, . and @ will do.")
+    if why := name_problem(text):
+        raise InvalidInput(why, advice="Nothing was connected.")
     return text
+
+
+def _ssh_address(text: str) -> SshTunnel:
+    from tusk_jupyter.connections.ssh_address import parse_ssh
+
+    return parse_ssh(text)
 
 
 def _at_least_one(text: str) -> int:
@@ -48,11 +49,11 @@ def _at_least_one(text: str) -> int:
 
 
 CONNECT_OPTIONS = Options(
-    Option(("-n", "--name", "-A", "--alias"), "name", _connection_name),
+    Option(("-n", "--name", "-A", "--alias"), "name", connection_name),
     Option(("-W", "--password"), "ask"),
     Option(("--password-env",), "password_env", str),
     Option(("--password-command",), "password_command", str),
-    Option(("--sslmode",), "sslmode", one_of(*SSLMODES)),
+    Option(("--sslmode",), "sslmode", one_of(*SSL_MODES)),
     Option(("--sslrootcert",), "sslrootcert", str),
     Option(("--sslcert",), "sslcert", str),
     Option(("--sslkey",), "sslkey", str),
@@ -65,6 +66,15 @@ CONNECT_OPTIONS = Options(
     Option(("--application-name",), "application_name", str),
     Option(("--embedded",), "embedded"),
     Option(("--test",), "test"),
+    Option(("--save",), "save"),
+    Option(("--group",), "group", str),
+    Option(("--color",), "color", one_of(*COLORS)),
+    Option(("--no-history",), "history", value=False),
+    Option(("--ssh",), "ssh", _ssh_address),
+    Option(("--ssh-auth",), "ssh_auth", one_of(*AUTH_METHODS)),
+    Option(("--ssh-key",), "ssh_key", str),
+    Option(("--ssh-config",), "ssh_config", str),
+    Option(("--ssh-local-port",), "ssh_local_port", whole_number),
     magic="%tusk_connect",
 )
 
@@ -86,6 +96,15 @@ class ConnectRequest:
     connect_timeout_s: float | None = None
     pool_size: int | None = None
     pool_timeout_s: float | None = None
+    save: bool = False
+    group: str | None = None
+    color: str | None = None
+    history: bool = True
+    ssh: SshTunnel | None = None
+    ssh_auth: str | None = None
+    ssh_key: str | None = None
+    ssh_config: str | None = None
+    ssh_local_port: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -120,46 +139,94 @@ def parse_connect(line: str) -> ConnectRequest:
 
 def target_of(request: ConnectRequest, *, tusk: Tusk, local_ns: Mapping[str, Any]) -> tuple[str | None, Target]:
     """Return the name (``None``: to be taken from the server) and the target of a request."""
-    from tusk_jupyter.connections.opening import Settings
-
-    name, embedded = request.name, None
-    notes: tuple[str, ...] = ()
-    if request.embedded:
-        name, embedded, info, notes = _embedded(request, tusk)
-    else:
-        info = _conninfo(request.where, local_ns)
-    info = info.merged(Conninfo(tuple(request.parameters.items())))
+    name, base = _base(request, tusk, local_ns)
+    info = base.conninfo.merged(Conninfo(tuple(request.parameters.items())))
     if (password := _password(request)) is not None:
         info = replace(info, password=password)
-    limits = Limits(
-        **{k: v for k in ("connect_timeout_s", "pool_size", "pool_timeout_s") if (v := getattr(request, k)) is not None}
+    chosen = {
+        k: v for k in ("connect_timeout_s", "pool_size", "pool_timeout_s") if (v := getattr(request, k)) is not None
+    }
+    settings = {k: v for k in ("statement_timeout", "lock_timeout") if (v := getattr(request, k)) is not None}
+    return name, replace(
+        base,
+        conninfo=info,
+        settings=replace(base.settings, read_only=base.settings.read_only or request.read_only, **settings),
+        limits=replace(base.limits, **chosen),
+        ask=request.ask,
+        ssh=_tunnel(request, base.ssh),
+        history=base.history and request.history,
     )
-    settings = Settings(
-        statement_timeout=request.statement_timeout, lock_timeout=request.lock_timeout, read_only=request.read_only
-    )
-    return name, Target(info, settings, limits, embedded=embedded, notes=notes, ask=request.ask)
 
 
-def _embedded(request: ConnectRequest, tusk: Tusk) -> tuple[str, str, Conninfo, tuple[str, ...]]:
+def _base(request: ConnectRequest, tusk: Tusk, local_ns: Mapping[str, Any]) -> tuple[str | None, Target]:
+    """Return what the words say, before the options: a saved connection, the embedded server, or parameters."""
+    from tusk_jupyter.connections.opening import Settings
+
+    if request.embedded:
+        return _embedded(request, tusk)
+    word = request.where[0]
+    if len(request.where) == 1 and not conninfos.looks_like_conninfo(word) and "://" not in word and word[0] != ":":
+        saved = tusk.saved.get(word)
+        if request.name not in (None, saved.name):
+            raise InvalidInput(
+                f"the saved connection {saved.name!r} has its name already",
+                advice=f"%tusk connections rename {saved.name} {request.name} gives it another.",
+            )
+        return saved.name, tusk.saved.target(saved)
+    info = _conninfo(request.where, local_ns)
+    saved_id = _meant(tusk, request.name, info)
+    return request.name, Target(info, Settings(), saved_id=saved_id)
+
+
+def _meant(tusk: Tusk, name: str | None, info: Conninfo) -> str | None:
+    """Return the id of the saved connection of that name; :raises InvalidInput: when it leads somewhere else."""
+    saved = tusk.saved.find(name) if name is not None else None
+    if saved is None or saved.name != name:
+        return None
+    kept = {"host": saved.host, "port": str(saved.port), "dbname": saved.database, "user": saved.username}
+    if any(info.get(key) not in (None, value) for key, value in kept.items()) or info.get("service"):
+        place = f"{saved.username}@{saved.host}:{saved.port}/{saved.database}"
+        raise InvalidInput(
+            f"{name!r} is saved for {place} already",
+            advice=f"Choose another --name, or %tusk connections delete {name} first. Nothing was connected.",
+        )
+    return saved.id
+
+
+def _tunnel(request: ConnectRequest, known: SshTunnel | None) -> SshTunnel | None:
+    given: dict[str, Any] = {
+        field: value
+        for field, value in (
+            ("auth", request.ssh_auth or ("key" if request.ssh_key else None)),
+            ("key_path", request.ssh_key),
+            ("config_alias", request.ssh_config),
+            ("local_port", request.ssh_local_port),
+        )
+        if value is not None
+    }
+    base = request.ssh or known or (SshTunnel(host="") if request.ssh_config else None)
+    if base is None:
+        if given:
+            raise InvalidInput(
+                "there is nothing to reach by SSH", advice="Add --ssh USER@HOST[:PORT], or --ssh-config ALIAS."
+            )
+        return None
+    return replace(base, **given)
+
+
+def _embedded(request: ConnectRequest, tusk: Tusk) -> tuple[str, Target]:
     from tusk_jupyter.connections import embedded
+    from tusk_jupyter.connections.keeping import embedded_conninfo
+    from tusk_jupyter.connections.opening import Settings
 
     if len(request.where) > 1:
         raise InvalidInput("--embedded takes one name at most", advice="%tusk_connect --embedded NAME")
     if tusk.files.directory is None:
         raise InvalidInput("there is no data directory to keep an embedded server in")
     server = embedded.start(request.where[0] if request.where else "main", tusk.files.directory / "embedded")
-    info = Conninfo(
-        (
-            ("host", server.host),
-            ("port", str(server.port)),
-            ("dbname", server.dbname),
-            ("user", server.user),
-            ("require_auth", "scram-sha-256"),
-        ),
-        password=server.password,
-    )
     notes = (server.note,) if server.note else ()
-    return request.name or f"{server.dbname}@embedded", server.name, info, notes
+    target = Target(embedded_conninfo(server), Settings(), embedded=server.name, notes=notes)
+    return request.name or f"{server.dbname}@embedded", target
 
 
 def _conninfo(where: tuple[str, ...], local_ns: Mapping[str, Any]) -> Conninfo:
@@ -175,7 +242,7 @@ def _conninfo(where: tuple[str, ...], local_ns: Mapping[str, Any]) -> Conninfo:
     if conninfos.looks_like_conninfo(text):
         return conninfos.parse(text)
     raise InvalidInput(
-        f"{where[0]!r} is neither a URL nor key=value, and no connection of that name is open",
+        f"{where[0]!r} is neither a URL nor key=value",
         advice="%tusk_connect postgresql://user@host/database, or host=… dbname=…, or service=…",
     )
 
@@ -221,12 +288,24 @@ def report(connection: Connection, *more: str) -> ConnectReport:
     )
 
 
-def ask(text: str) -> Secret | None:
-    """Ask for a password: never echoed, never in the notebook; ``None`` where nobody can be asked."""
-    import getpass
+class _Prompt:
+    """Asks the person at the notebook or the terminal."""
 
+    def __call__(self, text: str) -> Secret | None:
+        """Ask for a password: never echoed, never in the notebook; ``None`` where nobody can be asked."""
+        import getpass
+
+        answer = _answer(getpass.getpass, text)
+        return None if answer is None else Secret(answer)
+
+    def confirm(self, text: str) -> bool:
+        """Ask a question that only a full «yes» answers; ``False`` where nobody can be asked."""
+        return (_answer(input, text) or "").strip().lower() == "yes"
+
+
+def _answer(question: Callable[[str], str], text: str) -> str | None:
     try:
-        return Secret(getpass.getpass(text))
+        return question(text)
     except (EOFError, OSError):
         return None
     except Exception as error:  # a kernel without stdin raises its own class; anything else is not ours to hide
@@ -235,18 +314,22 @@ def ask(text: str) -> Secret | None:
         return None
 
 
+ask = _Prompt()
+
+
 def run(tusk: Tusk, shell: Any, output: CellOutput, *, line: str, local_ns: Mapping[str, Any]) -> None:
     """Run ``%tusk_connect LINE`` and show its report."""
     # before anything can refuse the line: its password is in the history already
     shows_password = scrub_history(shell, line)
     given = words(line)
     if not given:
-        output.show(_nothing_given(tusk))
+        from tusk_jupyter.magics import manager
+
+        manager.run(tusk, shell, output)
         return
-    if len(given) == 1 and given[0] in tusk.connections.names():
-        connection = tusk.connections.use(given[0])
-        connection.session(ask)
-        output.show(report(connection))
+    if len(given) == 1 and given[0] in tusk.known_names():
+        connection = by_name(tusk, given[0])
+        output.show(report(connection, *tusk.credentials.take_warnings()))
         return
     request = parse_connect(line)
     if not request.embedded and not request.where:
@@ -254,22 +337,41 @@ def run(tusk: Tusk, shell: Any, output: CellOutput, *, line: str, local_ns: Mapp
             "there is nothing to connect to on the line",
             advice="%tusk_connect postgresql://user@host/database, or host=… dbname=…, or --embedded",
         )
-    name, target = target_of(request, tusk=tusk, local_ns=local_ns)
     if request.test:
-        connection = tusk.connections.test(name, target, ask=ask)
-        output.show(report(connection, "tested: connected and closed again, nothing is kept"))
+        name, target = target_of(request, tusk=tusk, local_ns=local_ns)
+        from tusk_jupyter.magics import testing
+
+        testing.run(tusk, output, name, target, ask=ask)
         return
-    connection = tusk.connections.connect(name, target, ask=ask)
+    connection, said = connect(tusk, request, local_ns=local_ns)
     notes = ("the notebook file still shows the password in this cell's source",) if shows_password else ()
-    output.show(report(connection, *notes))
+    output.show(report(connection, *notes, *said, *tusk.credentials.take_warnings()))
 
 
-def _nothing_given(tusk: Tusk) -> StatusLine:
-    names, current = tusk.connections.names(), tusk.connections.current
-    head = f"connected: {', '.join(names)}; cells run on {current.name}" if current else "nothing is connected yet"
-    ways = (
-        "%tusk_connect postgresql://user@host/database",
-        "%tusk_connect host=… dbname=… user=…, or service=NAME, or :variable",
-        "%tusk_connect --embedded [NAME]",
-    )
-    return StatusLine(head, ways)
+def connect(tusk: Tusk, request: ConnectRequest, *, local_ns: Mapping[str, Any]) -> tuple[Connection, tuple[str, ...]]:
+    """Connect as requested, and save it where that was asked for; return what to say of that."""
+    name, target = target_of(request, tusk=tusk, local_ns=local_ns)
+    connection = tusk.connections.connect(name, target, ask=ask)
+    return connection, _kept(tusk, connection, request)
+
+
+def by_name(tusk: Tusk, name: str) -> Connection:
+    """Return the connection of that name, connected and made the current one; a saved one is opened."""
+    if name not in tusk.connections.names():
+        return tusk.connect_saved(name, ask=ask)
+    connection = tusk.connections.use(name)
+    connection.session(ask)
+    return connection
+
+
+def _kept(tusk: Tusk, connection: Connection, request: ConnectRequest) -> tuple[str, ...]:
+    """Save the connection where that was asked for; return what to say of it."""
+    if not request.save:
+        if request.group or request.color:
+            return ("--group and --color are kept with --save only",)
+        return ()
+    kept = tusk.saved.keep(connection, group=request.group, color=request.color)
+    place = {"keychain": "its password is in the keychain", "memory": "its password is gone when this kernel ends"}
+    where = place.get(kept.where.get("db", ""), "")
+    line = f"saved as {kept.saved.name}: %tusk_connect {kept.saved.name} opens it in every kernel"
+    return (f"{line}; {where}" if where else line, *kept.warnings)

@@ -6,6 +6,7 @@ the name nobody else has, ``%tsql`` and ``%%tsql``, are always there.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
@@ -31,7 +32,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
     def __init__(self, shell: InteractiveShell, tusk: Tusk) -> None:
         super().__init__(shell)
         self.tusk = tusk
-        self.output = CellOutput(shell)
+        self.output = CellOutput(shell, notices=tusk.take_notices)
 
     @no_var_expand
     @needs_local_scope
@@ -80,7 +81,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
         """Look around and set things: ``%tusk help`` lists what there is."""
         from tusk_jupyter.magics.tusk import TuskCommands
 
-        return TuskCommands(self.tusk, self.output, self.take_sql).run(line)
+        return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
 
     def _connect(self, line: str, local_ns: Mapping[str, Any]) -> None:
         from tusk_jupyter.magics import connect, sql
@@ -141,6 +142,8 @@ def unload(shell: Any) -> None:
                 del shell.magics_manager.magics[kind][name]
     shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, Tusk | SqlMagic | TuskMagics)]
     errors.use_panels_as_tracebacks(None)
+    if (manager := sys.modules.get("tusk_jupyter.magics.manager")) is not None:
+        manager.close()
     magics.tusk.close()
     Tusk.clear_instance()
     setattr(shell, _HOLDER, None)

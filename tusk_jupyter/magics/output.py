@@ -2,7 +2,8 @@
 
 Results come where they come; status lines and notices in between are one growing output (a script of 200 statements
 is not 200 outputs), updated in place while the cell runs. The line of the last statement belongs below ``Out[n]``,
-which IPython shows after the magic has returned: it waits for ``post_run_cell``. There too an error that left the
+which IPython shows after the magic has returned: it waits for ``post_run_cell``. There too what the storage or the
+keychain want said once finds a cell to be said in, and an error that left the
 cell gets its panel: an error that the user's code caught never comes that far, and shows none. (Displaying the panel
 before raising, the usual way, would show it for caught errors as well.)
 """
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tusk_jupyter.connections.session import Transaction
     from tusk_jupyter.errors import Diagnostic
     from tusk_jupyter.queries.execution import Execution
@@ -28,8 +31,9 @@ UPDATE_S = 0.1
 class CellOutput:
     """The outputs of the cell that runs now; one object per kernel, emptied by ``post_run_cell``."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, *, notices: Callable[[], list[str]]) -> None:
         self._shell = shell
+        self._notices = notices
         self._lines: Lines | None = None
         self._handle: Any = None
         self._drawn = 0.0
@@ -106,6 +110,8 @@ class CellOutput:
         pending, self._pending = self._pending, None
         if pending is not None:
             self._display(pending)
+        for line in self._notices():
+            self.say(line, tone="warn")
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         if isinstance(error, (TuskError, QueryInterrupted)):
             self.last_error = error.error if isinstance(error, QueryInterrupted) else error

@@ -47,7 +47,7 @@ def run(
     if "://" in line:
         # before anything can refuse the line: what it holds is in the history already
         scrub_history(shell, line)
-    request = parse_cell(line, body, connections=tusk.connections.names(), magic=magic)
+    request = parse_cell(line, body, connections=tusk.known_names, magic=magic)
     if request.close is not None:
         tusk.connections.disconnect(request.close)
         return None
@@ -59,7 +59,7 @@ def run(
         connect(request.url)
         if body is None or not body.strip():
             return None
-        request = parse_cell("", body, connections=(), magic=magic)
+        request = parse_cell("", body, connections=list, magic=magic)
     request = _with_file(request)
     if not request.script.strip() and request.connection is not None:
         raise InvalidInput(

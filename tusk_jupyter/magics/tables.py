@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.saved import SavedConnection
     from tusk_jupyter.tusk import Tusk
 
 
 def connections_table(tusk: Tusk) -> pd.DataFrame:
-    """Return the connections of this kernel; the current one is marked."""
-    current = tusk.connections.current
+    """Return what is connected in this kernel and what is saved, by group and name; the current one is marked."""
+    active = {c.name: c for c in tusk.connections.active()}
+    kept = {saved.name: saved for saved in tusk.saved.list()}
+    paths = tusk.saved.group_paths()
     rows = [
-        {
-            "name": c.name,
-            "current": c is current,
-            "status": c.status,
-            "target": c.target.conninfo.redacted(),
-            "read_only": c.target.settings.read_only,
-            "id": c.id,
-        }
-        for c in tusk.connections.active()
+        _connection_row(tusk, name, active.get(name), kept.get(name), paths)
+        for name in [*active, *(name for name in kept if name not in active)]
     ]
-    return pd.DataFrame(rows, columns=["name", "current", "status", "target", "read_only", "id"])
+    columns = ["name", "current", "status", "saved", "group", "color", "target", "read_only", "id"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _connection_row(
+    tusk: Tusk, name: str, active: Connection | None, saved: SavedConnection | None, paths: dict[str, str]
+) -> dict[str, Any]:
+    if active is not None:
+        target, read_only = active.target.conninfo.redacted(), active.target.settings.read_only
+    else:
+        assert saved is not None  # noqa: S101 - the name came from one of the two
+        target, read_only = f"{saved.username}@{saved.host}:{saved.port}/{saved.database}", saved.read_only
+    return {
+        "name": name,
+        "current": active is not None and active is tusk.connections.current,
+        "status": active.status if active is not None else "disconnected",
+        "saved": saved is not None,
+        "group": paths.get(saved.group_id or "") if saved is not None else None,
+        "color": saved.color if saved is not None else None,
+        "target": target,
+        "read_only": read_only,
+        "id": active.id if active is not None else saved.id if saved is not None else None,
+    }
+
+
+def groups_table(tusk: Tusk) -> pd.DataFrame:
+    """Return the groups in their order, with the number of connections right in each."""
+    paths = tusk.saved.group_paths()
+    counts = Counter(saved.group_id for saved in tusk.saved.list())
+    rows = [
+        {"path": paths[group.id], "color": group.color, "connections": counts[group.id]}
+        for group in tusk.saved.groups()
+    ]
+    return pd.DataFrame(rows, columns=["path", "color", "connections"])
 
 
 def status_table(tusk: Tusk) -> pd.DataFrame:
@@ -33,6 +63,7 @@ def status_table(tusk: Tusk) -> pd.DataFrame:
     rows = [_status_row(c, current=c is tusk.connections.current) for c in tusk.connections.active()]
     columns = [
         "name", "current", "status", "pool_size", "available", "waiting", "pid", "transaction", "server", "tls",
+        "route",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -55,6 +86,7 @@ def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
         "transaction": f"{transaction.state}, {transaction.statements} statements" if transaction else "none",
         "server": server.version if server is not None else None,
         "tls": (server.tls or "none") if server is not None else None,
+        "route": connection.route.text or "direct",
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 class TuskCommands(ConnectionCommands, HistoryCommands, PreferenceCommands):
     """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""
 
-    def __init__(self, tusk: Tusk, output: CellOutput, take_sql: Callable[[], None]) -> None:
-        super().__init__(tusk, output)
+    def __init__(self, tusk: Tusk, output: CellOutput, take_sql: Callable[[], None], shell: Any = None) -> None:
+        super().__init__(tusk, output, shell)
         self._take_sql = take_sql
 
     @property
@@ -39,21 +38,7 @@ class TuskCommands(ConnectionCommands, HistoryCommands, PreferenceCommands):
             near = difflib.get_close_matches(name, self.names, n=3)
             offer = f"Did you mean %tusk {' or %tusk '.join(near)}?" if near else "%tusk help lists what there is."
             raise InvalidInput(f"%tusk has no subcommand {name!r}", advice=offer)
-        return method(*self._checked(name, method, arguments))
-
-    def _checked(self, name: str, method: Callable[..., Any], arguments: list[str]) -> list[str]:
-        parameters = inspect.signature(method).parameters.values()
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            return arguments
-        most = len(parameters)
-        least = sum(p.default is p.empty for p in parameters)
-        if not least <= len(arguments) <= most:
-            wanted = str(least) if least == most else f"{least} to {most}"
-            raise InvalidInput(
-                f"%tusk {name} takes {wanted} arguments, not {len(arguments)}",
-                advice=(method.__doc__ or "").splitlines()[0],
-            )
-        return arguments
+        return self._call(name, method, arguments)
 
     def do_help(self) -> None:
         """``%tusk help``: this list."""

@@ -1,0 +1,360 @@
+"""Testing a connection step by step, against real servers, real refusals and what is no server at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import PASSWORD
+from tests.postgres.test_connect_failures import Authority, TlsServer, listener, web
+from tests.waiting import ask, wait_until
+from tusk_jupyter.connections.connection import Limits, Target
+from tusk_jupyter.connections.conninfo import Conninfo, parse
+from tusk_jupyter.connections.opening import Settings
+from tusk_jupyter.connections.steps import NAMES, Step, walk
+from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
+from tusk_jupyter.secret import Secret
+
+NOT_TRIED = ("skipped", "")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch, tmp_path):
+    import os
+
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def over_tcp(server):
+    return parse(f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive")
+
+
+def target(conninfo, *, timeout_s=10.0, **settings):
+    return Target(conninfo, Settings(**settings), Limits(connect_timeout_s=timeout_s))
+
+
+def walked(conninfo, *, password=PASSWORD, timeout_s=10.0, **settings):
+    """Walk, and check what is true of every walk: each step told as it goes, in order, and no password anywhere."""
+    told = []
+    secret = Secret(password) if password is not None else None
+    found = walk(target(conninfo, timeout_s=timeout_s, **settings), name="shop", password=secret, on_step=told.append)
+    assert [step.name for step in found.steps] == list(NAMES)
+    assert {step.name: step for step in told} == {step.name: step for step in found.steps}
+    assert len(told) == len(set(told))
+    assert all(step.state != "running" for step in found.steps)
+    assert PASSWORD not in repr(told) + repr(found)
+    if found.error is not None:
+        assert [step.state for step in found.steps].count("failed") == 1
+        assert PASSWORD not in f"{found.error.info()}"
+        assert found.error.__traceback__ is None
+    return found
+
+
+def states(found):
+    return {step.name: (step.state, step.text) for step in found.steps}
+
+
+def failed(found, name, kind, *words):
+    """The step that failed; those after it were not tried."""
+    assert type(found.error) is kind, found
+    steps = states(found)
+    state, text = steps[name]
+    assert state == "failed", found
+    for word in words:
+        assert word in text
+    assert not text.startswith("Cannot connect")
+    for later in NAMES[NAMES.index(name) + 1 :]:
+        assert steps[later][0] == "skipped", found
+    assert found.server is None
+    return steps
+
+
+def sessions(server):
+    return ask(
+        server.conninfo(), "select count(*) from pg_stat_activity where application_name = 'Tusk' and pid <> pg_backend_pid()"
+    )
+
+
+def test_over_tcp_without_tls(server, over_tcp):
+    found = walked(over_tcp)
+    assert found.error is None
+    assert not found.asks
+    assert states(found) == {
+        "DNS": ("skipped", "an address needs none"),
+        "TCP": ("ok", f"127.0.0.1:{server.port}"),
+        "SSH": ("skipped", "no tunnel"),
+        "TLS": ("ok", "none: the server does not offer it"),
+        "authentication": ("ok", "as secretive, with a password" if server.version < 16 else "as secretive, by scram-sha-256"),
+        "database": ("ok", f"postgres on PostgreSQL {found.server.version}, no superuser, reads and writes"),
+    }
+    assert found.server.user == "secretive"
+    assert 0 < found.round_trip_ms < 10_000
+    wait_until(lambda: sessions(server) == 0)
+
+
+def test_a_socket_has_neither_dns_nor_tls(server):
+    found = walked(parse(server.conninfo()), password=None)
+    steps = states(found)
+    assert steps["DNS"] == ("skipped", "a Unix socket needs none")
+    assert steps["TCP"] == ("ok", f"{server.host}/.s.PGSQL.{server.port} (Unix socket)")
+    assert steps["TLS"] == ("skipped", "a Unix socket has none")
+    assert steps["authentication"] == ("ok", "as tester, without a password")
+    assert "superuser, reads and writes" in steps["database"][1]
+
+
+def test_the_steps_are_told_in_their_order(server):
+    told = []
+    found = walk(target(parse(f"host=localhost port={server.port} user=tester dbname=postgres sslmode=disable")), name="x", on_step=told.append)
+    assert type(found.error) is AuthenticationFailed
+    assert found.asks
+    ended = [step.name for step in told if step.state != "running"]
+    assert ended.index("DNS") < ended.index("TCP") < ended.index("authentication")
+    assert told[0] == Step("DNS", "running")
+    assert Step("authentication", "running") in told
+
+
+def test_a_name_is_looked_up(server, over_tcp):
+    steps = states(walked(over_tcp.with_(host="localhost")))
+    state, text = steps["DNS"]
+    assert state == "ok"
+    assert text.startswith("localhost: ")
+    assert "127.0.0.1" in text
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{server.port}")
+
+
+def test_an_address_beside_the_name_needs_no_dns(server, over_tcp):
+    steps = states(walked(over_tcp.with_(host="db.invalid", hostaddr="127.0.0.1")))
+    assert steps["DNS"] == ("skipped", "an address needs none")
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{server.port}")
+
+
+def test_of_several_hosts_the_one_that_took_us_is_named(server, over_tcp):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        hosts = over_tcp.with_(host="localhost,127.0.0.1", port=f"{taken.getsockname()[1]},{server.port}")
+        steps = states(walked(hosts))
+    assert steps["DNS"][0] == "ok"
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{server.port}")
+    assert steps["database"][0] == "ok"
+
+
+def test_a_service_says_where(server, monkeypatch, tmp_path):
+    file = tmp_path / "services"
+    file.write_text(f"[shop]\nhost=127.0.0.1\nport={server.port}\ndbname=postgres\nuser=secretive\nsslmode=disable\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    steps = states(walked(parse("service=shop")))
+    assert steps["DNS"] == ("skipped", "pg_service.conf says where the server is")
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{server.port}")
+    assert steps["TLS"] == ("skipped", "sslmode=disable")
+    failed(walked(parse("service=nowhere")), "TCP", InvalidInput, "no service 'nowhere'")
+
+
+def test_the_environment_says_where(server, monkeypatch):
+    monkeypatch.setenv("PGHOST", "localhost")
+    monkeypatch.setenv("PGPORT", str(server.port))
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    steps = states(walked(parse("user=secretive dbname=postgres")))
+    assert steps["DNS"][0] == "ok"
+    assert steps["TCP"][1] == f"127.0.0.1:{server.port}"
+    assert steps["TLS"] == ("skipped", "sslmode=disable")
+
+
+def test_read_only_by_the_server_and_as_asked_for(server, over_tcp):
+    assert "read-only, as asked for" in states(walked(over_tcp, read_only=True))["database"][1]
+    by_default = over_tcp.with_(options="-c default_transaction_read_only=on")
+    assert "read-only by default" in states(walked(by_default))["database"][1]
+
+
+def test_a_wrong_password(server, over_tcp):
+    found = walked(over_tcp, password=PASSWORD + "x")
+    steps = failed(found, "authentication", AuthenticationFailed, 'password authentication failed for user "secretive"')
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{server.port}")
+    assert steps["TLS"] == ("ok", "none agreed on")
+    assert not found.asks
+    assert "-W" in found.error.advice
+
+
+def test_a_password_that_is_the_name_of_the_connection(over_tcp):
+    failed(walked(over_tcp, password="shop"), "authentication", AuthenticationFailed, "password authentication failed")
+
+
+def test_no_password(over_tcp):
+    found = walked(over_tcp, password=None)
+    failed(found, "authentication", AuthenticationFailed, "none was given")
+    assert found.asks
+
+
+def test_an_unknown_role(server):
+    conninfo = parse(server.conninfo()).with_(user="nobody_here")
+    steps = failed(walked(conninfo, password=None), "authentication", AuthenticationFailed, '"nobody_here" does not exist')
+    assert steps["TCP"] == ("ok", "")
+    assert steps["TLS"] == ("skipped", "a Unix socket has none")
+
+
+def test_an_unknown_database(over_tcp):
+    steps = failed(walked(over_tcp.with_(dbname="nowhere")), "database", ConnectionFailed, '"nowhere" does not exist')
+    assert steps["authentication"][0] == "ok"
+
+
+def test_no_room_is_not_taken_for_a_tls_failure(server, over_tcp):
+    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+        conn.execute("create role crowd login connection limit 0 password 'x'")
+        try:
+            failed(walked(over_tcp.with_(user="crowd"), password="x"), "authentication", ConnectionFailed, "too many")
+        finally:
+            conn.execute("drop role crowd")
+
+
+def test_a_setting_that_the_server_refuses(over_tcp):
+    found = walked(over_tcp, statement_timeout="soon")
+    failed(found, "database", ConnectionFailed, "statement_timeout")
+
+
+def test_a_refused_port(over_tcp):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        steps = failed(walked(over_tcp.with_(port=port)), "TCP", ConnectionFailed, "nothing listens")
+    assert steps["DNS"] == ("skipped", "an address needs none")
+
+
+def test_a_socket_that_is_not_there(server, tmp_path):
+    failed(walked(parse(f"host={tmp_path} user=x dbname=y")), "TCP", ConnectionFailed, "no server's socket")
+
+
+def test_a_name_that_dns_does_not_know(over_tcp):
+    steps = failed(walked(over_tcp.with_(host="no-such-host.invalid")), "DNS", ConnectionFailed, "no-such-host.invalid")
+    assert steps["TCP"] == NOT_TRIED
+
+
+def test_a_name_that_cannot_be_one(over_tcp):
+    failed(walked(over_tcp.with_(host="a" * 70 + ".example")), "DNS", InvalidInput)
+
+
+@pytest.mark.parametrize(("sslmode", "step"), [("prefer", "TLS"), ("disable", "authentication")])
+def test_a_port_that_is_not_postgresql(over_tcp, sslmode, step):
+    with listener(web) as port:
+        steps = failed(walked(over_tcp.with_(port=port, sslmode=sslmode)), step, ConnectionFailed, "is not PostgreSQL")
+    assert steps["TCP"][0] == "ok"
+
+
+@pytest.mark.parametrize(("sslmode", "step"), [("prefer", "TLS"), ("disable", "authentication")])
+def test_a_server_that_never_answers_ends_at_the_limit(over_tcp, sslmode, step):
+    clients = []
+    with listener(clients.append) as port:
+        conninfo = over_tcp.with_(host="db.invalid", hostaddr="127.0.0.1", port=port, sslmode=sslmode)
+        steps = failed(walked(conninfo, timeout_s=2), step, ConnectionTimeout, "no answer within 2 s")
+        for client in clients:
+            client.close()
+    assert steps["TCP"] == ("ok", f"127.0.0.1:{port}")
+
+
+def test_the_limit_bounds_all_addresses_together(over_tcp):
+    """libpq's limit is for each address: it is still at the second when the walk has ended, and is left to it."""
+
+    def attempts():
+        return [thread for thread in threading.enumerate() if thread.name == "tusk-test-connect"]
+
+    clients = []
+    with listener(clients.append) as port:
+        found = walked(over_tcp.with_(host="127.0.0.1,127.0.0.1,127.0.0.1", port=port), timeout_s=2)
+        assert attempts()
+        failed(found, "TLS", ConnectionTimeout, "no answer within 2 s")
+    for client in clients:
+        client.close()
+    wait_until(lambda: not attempts())
+
+
+def test_a_line_that_breaks_after_the_login(proxy):
+    proxy.cut_answer_to(b"pg_stat_ssl")
+    found = walked(parse(proxy.conninfo("postgres")), password=None)
+    steps = failed(found, "database", ConnectionFailed)
+    assert steps["authentication"] == ("ok", "")
+
+
+def test_whoever_watches_may_fail(over_tcp):
+    def watch(step):
+        raise RuntimeError(step.name)
+
+    assert walk(target(over_tcp), name="shop", password=Secret(PASSWORD), on_step=watch).error is None
+
+
+# -- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"), "tusk.test-authority")
+
+
+@pytest.fixture(scope="module")
+def tls_server(make_server, authority):
+    found = TlsServer(make_server(), authority)
+    found.reload("host all all 127.0.0.1/32 scram-sha-256")
+    return found
+
+
+@pytest.fixture
+def tls(server, tls_server):
+    del server  # marks the test
+    return Conninfo(
+        params=(
+            ("host", "localhost"),
+            ("hostaddr", "127.0.0.1"),
+            ("port", str(tls_server.port)),
+            ("dbname", "postgres"),
+            ("user", "secretive"),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("sslmode", "with_ca", "said"),
+    [
+        ("verify-full", True, ", certificate and host name verified"),
+        ("verify-ca", True, ", certificate verified, host name not"),
+        ("require", True, ", certificate verified, host name not"),
+        ("require", False, ", the server's certificate was not checked"),
+        ("prefer", False, ", the server's certificate was not checked"),
+    ],
+)
+def test_over_tls(tls, authority, sslmode, with_ca, said):
+    ca = {"sslrootcert": str(authority.file)} if with_ca else {}
+    state, text = states(walked(tls.with_(sslmode=sslmode, **ca)))["TLS"]
+    assert state == "ok"
+    assert text.startswith("TLSv1.")
+    assert text.endswith(said)
+
+
+def test_the_server_has_tls_and_nobody_wants_it(tls):
+    assert states(walked(tls.with_(sslmode="disable")))["TLS"] == ("skipped", "sslmode=disable")
+    assert states(walked(tls.with_(sslmode="allow")))["TLS"][1].startswith("none: sslmode=allow")
+
+
+def test_a_wrong_password_over_tls(tls, authority):
+    conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(authority.file))
+    steps = failed(walked(conninfo, password="wrong"), "authentication", AuthenticationFailed)
+    assert steps["TLS"] == ("ok", "encrypted, certificate and host name verified")
+
+
+def test_an_authority_that_is_not_trusted(tls, authority):
+    stranger = Authority(authority.root, "other.stranger")
+    conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(stranger.file))
+    steps = failed(walked(conninfo), "TLS", SslError, "not signed by a CA this machine trusts")
+    assert steps["TCP"][0] == "ok"
+    assert steps["authentication"] == NOT_TRIED
+
+
+def test_no_tls_at_the_server(over_tcp):
+    failed(walked(over_tcp.with_(sslmode="require")), "TLS", SslError, "does not offer TLS")
+
+
+def test_a_certificate_file_that_is_missing(tls, tmp_path):
+    conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(tmp_path / "none.pem"))
+    failed(walked(conninfo), "TLS", SslError, "cannot be read")

@@ -1,0 +1,165 @@
+"""``--ssh`` by the magics: a session behind a real sshd, what is asked for, what is kept, and a tunnel that dies."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fix_postgres import PASSWORD as DB_PASSWORD
+from tests.fix_sshd import PASSPHRASE, PASSWORD
+from tests.waiting import wait_until
+from tusk_jupyter.secret import Secret
+
+
+class Answers:
+    """Answers what is asked for, in order, and remembers the questions."""
+
+    def __init__(self, *secrets: str, trust: bool = False) -> None:
+        self.secrets = list(secrets)
+        self.trust = trust
+        self.questions: list[str] = []
+
+    def __call__(self, text: str) -> Secret | None:
+        self.questions.append(text)
+        return Secret(self.secrets.pop(0)) if self.secrets else None
+
+    def confirm(self, text: str) -> bool:
+        self.questions.append(text)
+        return self.trust
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    def give(*secrets: str, trust: bool = False) -> Answers:
+        given = Answers(*secrets, trust=trust)
+        monkeypatch.setattr("tusk_jupyter.magics.connect.ask", given)
+        return given
+
+    return give
+
+
+@pytest.fixture
+def known(home, sshd):
+    home.known_hosts.write_text(sshd.known_hosts_line)
+    return home
+
+
+@pytest.fixture
+def place(server, monkeypatch):
+    """The database as the bastion sees it."""
+    monkeypatch.setenv("DB_PASSWORD", DB_PASSWORD)
+    return f"host=127.0.0.1 port={server.port} user=secretive dbname=postgres --password-env DB_PASSWORD"
+
+
+@pytest.fixture
+def by_key(sshd, ssh_keys):
+    return f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'plain'}"
+
+
+def test_cells_run_behind_the_bastion(shell, tusk, known, place, by_key, sshd, server):
+    shell.run(f"%tusk_connect {place} {by_key} --name shop")
+    # the backend's peer is the SSH server's connection, the address libpq was given is the tunnel's
+    assert sshd.sessions()
+    assert dict(tusk.connections.current.server.parameters)["port"] != str(server.port)
+    assert shell.run("%sql select 1 as one").value
+    shell.run("status = %tusk status")
+    row = shell.ns["status"].set_index("name").loc["shop"]
+    assert f"127.0.0.1:{sshd.port}" in row["route"]
+    with tusk.connections.current.pool.borrow() as conn:
+        assert conn.execute("select 1").fetchone()[0] in (1, "1")
+    shell.run("%tusk disconnect shop")
+    wait_until(lambda: not sshd.sessions())
+
+
+def test_a_tunnel_is_saved_with_its_connection(shell, tusk, known, place, by_key, sshd, server, ssh_keys):
+    shell.run(f"%tusk_connect {place} {by_key} --name shop --save")
+    saved = tusk.saved.get("shop")
+    assert (saved.host, saved.port) == ("127.0.0.1", server.port)
+    assert (saved.ssh_tunnel.host, saved.ssh_tunnel.port, saved.ssh_tunnel.auth) == ("127.0.0.1", sshd.port, "key")
+    assert "hostaddr" not in saved.parameters
+    shell.run("%tusk disconnect shop")
+    shell.run("%tusk_connect shop")
+    assert sshd.sessions()
+    assert "secretive" in shell.run("%sql select current_user").value
+
+
+def test_an_unknown_host_key_is_asked_about_once(shell, home, place, by_key, answers, sshd):
+    asked = answers(trust=True)
+    shell.run(f"%tusk_connect {place} {by_key} --name shop")
+    assert sshd.fingerprint in asked.questions[0]
+    assert sshd.host_key in home.known_hosts.read_text()
+    shell.run("%tusk disconnect shop")
+    again = answers()
+    shell.run(f"%tusk_connect {place} {by_key} --name shop")
+    assert again.questions == []
+
+
+def test_a_host_key_that_is_not_trusted_connects_to_nothing(shell, tusk, home, place, by_key, answers, sshd):
+    answers(trust=False)
+    reply = shell.run(f"%tusk_connect {place} {by_key} --name shop", ok=False)
+    assert sshd.fingerprint in "\n".join((reply.exception.message, reply.exception.advice, *sum(reply.exception.facts, ())))
+    assert tusk.connections.names() == []
+    assert not home.known_hosts.exists() or sshd.host_key not in home.known_hosts.read_text()
+
+
+def test_a_passphrase_is_asked_for_and_kept(shell, tusk, known, place, answers, sshd, ssh_keys):
+    asked = answers(PASSPHRASE)
+    way = f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'locked'}"
+    shell.run(f"%tusk_connect {place} {way} --name shop --save")
+    assert len(asked.questions) == 1
+    assert "assphrase" in asked.questions[0]
+    assert tusk.saved.has_secret(tusk.saved.get("shop").id, "sshkey")
+    shell.run("%tusk disconnect shop")
+    again = answers()
+    shell.run("%tusk_connect shop")
+    assert again.questions == []
+
+
+def test_an_ssh_password_is_asked_for(shell, known, place, answers, sshd):
+    if not sshd.passwords:
+        pytest.skip("no user with a password can be made up here")
+    asked = answers(PASSWORD)
+    shell.run(f"%tusk_connect {place} --ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-auth password --name shop")
+    assert len(asked.questions) == 1
+    assert "SSH password" in asked.questions[0]
+    assert "secretive" in shell.run("%sql select current_user").value
+
+
+def test_two_bastions_do_not_share_a_password(shell, known, place, by_key, make_sshd, ssh_keys, home, answers):
+    asked = answers()
+    shell.run(f"%tusk_connect {place} {by_key} --name one")
+    other = make_sshd()
+    home.known_hosts.write_text(home.known_hosts.read_text() + other.known_hosts_line)
+    elsewhere = place.replace("--password-env DB_PASSWORD", "")
+    way = f"--ssh {other.user}@127.0.0.1:{other.port} --ssh-key {ssh_keys / 'plain'}"
+    reply = shell.run(f"%tusk_connect {elsewhere} {way} --name two", ok=False)
+    assert reply.exception.kind == "authentication"
+    assert len(asked.questions) == 1
+
+
+def test_a_dead_tunnel_is_named_and_the_next_cell_has_a_new_one(shell, tusk, known, place, by_key, sshd):
+    shell.run(f"%tusk_connect {place} {by_key} --name shop")
+    shell.run("%sql create temp table here (i int)")
+    sshd.kill_sessions()
+    wait_until(lambda: tusk.connections.current.route.problem is not None)
+    reply = shell.run("%sql select 1", ok=False)
+    assert dict(reply.exception.facts)["ssh"].startswith("the SSH tunnel of shop is gone")
+    assert shell.run("%sql select 1 as one").value
+
+
+def test_a_tunnel_that_cannot_be_opened_leaves_nothing(shell, tusk, known, place, sshd, ssh_keys):
+    way = f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'stranger'}"
+    reply = shell.run(f"%tusk_connect {place} {way} --name shop", ok=False)
+    assert reply.exception.kind == "ssh"
+    assert tusk.connections.names() == []
+    wait_until(lambda: not sshd.sessions())
+
+
+@pytest.mark.parametrize("options", ["--ssh-auth agent", "--ssh-key k", "--ssh-local-port 4000"])
+def test_options_of_a_tunnel_that_is_not_there_are_refused(shell, place, options):
+    reply = shell.run(f"%tusk_connect {place} {options}", ok=False)
+    assert "--ssh USER@HOST" in reply.exception.advice
+
+
+def test_the_test_shows_ssh_among_its_steps(shell, known, place, by_key):
+    reply = shell.run(f"%tusk_connect {place} {by_key} --test")
+    assert "✓ SSH" in reply.displayed[0]

@@ -1,0 +1,130 @@
+"""What a tested connection tells of itself: its way, its TLS, who it logged in as, what it may do.
+
+Everything is asked of the open connection: libpq for what it agreed on, the server for the rest. How a login was
+proven is said only where one of them knows (the server since 16); with ``trust`` and ``peer`` before that nobody does.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tusk_jupyter.connections import opening, scout
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.opening import ServerInfo
+    from tusk_jupyter.errors import TuskError
+
+_ROUND_TRIPS = 5
+_FACTS = """
+select session_user, current_setting('default_transaction_read_only'),
+       (select setting from pg_settings where name = 'ssl')
+"""
+_SYSTEM_USER_SINCE = 160000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the open connection told before it was closed."""
+
+    server: ServerInfo
+    round_trip_ms: float
+    tcp: str
+    tls: str
+    plain: str | None
+    login: str
+    database: str
+
+
+def encrypted(error: TuskError, conninfo: Conninfo) -> str:
+    """Return what is known of TLS when something behind it failed."""
+    told = dict(error.facts).get("reached", "").split(", ")
+    mode = scout.effective(conninfo, "sslmode")
+    if "TLS" in told or mode in {"require", "verify-ca", "verify-full"}:
+        return f"encrypted, {_verified(conninfo)}"
+    return "none agreed on"
+
+
+def _verified(conninfo: Conninfo) -> str:
+    if not scout.has_root_certificate(conninfo):
+        return "the server's certificate was not checked"
+    if scout.effective(conninfo, "sslmode") == "verify-full" or scout.effective(conninfo, "sslrootcert") == "system":
+        return "certificate and host name verified"
+    return "certificate verified, host name not"
+
+
+def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool) -> Found:
+    server = opening.server_info(conn)
+    user, read_only_default, has_tls = conn.execute(_FACTS).fetchone() or ("", "off", None)
+    method = None
+    if server.version_num >= _SYSTEM_USER_SINCE:
+        method = (conn.execute("select system_user").fetchone() or (None,))[0]
+    trips = []
+    for _ in range(_ROUND_TRIPS):
+        start = time.perf_counter()
+        conn.execute("select 1")
+        trips.append((time.perf_counter() - start) * 1000)
+    # what libpq came to, from services and variables too
+    in_force = conninfo.with_(
+        **{key: value for key, value in conn.info.get_parameters().items() if key in {"sslmode", "sslrootcert"}}
+    )
+    return Found(
+        server=server,
+        round_trip_ms=statistics.median(trips),
+        tcp=_peer(conn),
+        tls=_tls(conn, in_force, server, offered=has_tls == "on"),
+        plain=_plain(conn, in_force),
+        login=f"as {user}, {_method(conn, method)}",
+        database=_database(server, read_only="asked for" if read_only else read_only_default == "on"),
+    )
+
+
+def _peer(conn: psycopg.Connection[Any]) -> str:
+    host, port = conn.info.host or "", conn.info.port
+    if host.startswith(("/", "@")):
+        return f"{host}/.s.PGSQL.{port} (Unix socket)"
+    return scout.at(conn.info.hostaddr or host, port)
+
+
+def _tls(conn: psycopg.Connection[Any], conninfo: Conninfo, server: ServerInfo, *, offered: bool) -> str:
+    mode = scout.effective(conninfo, "sslmode")
+    if conn.pgconn.ssl_in_use:
+        return f"{server.tls or 'TLS'}, {_verified(conninfo)}"
+    if mode == "allow":
+        return "none: sslmode=allow asks for it only where the server insists"
+    if offered:
+        return "none: the server has it, but it was not agreed on"
+    return "none: the server does not offer it"
+
+
+def _plain(conn: psycopg.Connection[Any], conninfo: Conninfo) -> str | None:
+    """Return why there was nothing to agree on."""
+    if scout.effective(conninfo, "sslmode") == "disable":
+        return "sslmode=disable"
+    return "a Unix socket has none" if (conn.info.host or "").startswith(("/", "@")) else None
+
+
+def _method(conn: psycopg.Connection[Any], system_user: str | None) -> str:
+    """Return how the login was proven, as far as the server (since 16) or libpq know; nothing is guessed."""
+    if system_user:
+        return f"by {system_user.partition(':')[0]}"
+    if conn.pgconn.used_gssapi:
+        return "by GSSAPI"
+    return "with a password" if conn.pgconn.used_password else "without a password"
+
+
+def _database(server: ServerInfo, *, read_only: bool | Literal["asked for"]) -> str:
+    facts = [f"{server.dbname} on PostgreSQL {server.version}"]
+    facts.append("superuser" if server.superuser else "no superuser")
+    if server.in_recovery:
+        facts.append("read-only: the server is a standby")
+    elif read_only:
+        facts.append("read-only, as asked for" if read_only == "asked for" else "read-only by default")
+    else:
+        facts.append("reads and writes")
+    return ", ".join(facts)

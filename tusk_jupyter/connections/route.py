@@ -1,0 +1,136 @@
+"""The way to a server: the parameters with their secrets put in, and the SSH tunnel where one leads there.
+
+Asked at each connect, never kept: a tunnel that died has another port when it is open again, and a key's passphrase
+belongs to libpq for a moment only. What a failed attempt lacks (an SSH password, a passphrase, the word that a host key
+is right) is asked for in the main thread, between attempts: a worker has nobody to ask.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.credentials import Credentials, Kind
+    from tusk_jupyter.connections.saved import SshTunnel
+    from tusk_jupyter.connections.ssh_known_hosts import HostKey
+    from tusk_jupyter.connections.tunnel import Tunnel
+    from tusk_jupyter.errors import SshError
+    from tusk_jupyter.secret import Secret
+
+    Ask = Callable[[str], Secret | None]
+
+
+class Route:
+    """How one connection is reached; ``close()`` ends its tunnel."""
+
+    def __init__(
+        self,
+        whole: Callable[[], Conninfo],
+        *,
+        ssh: SshTunnel | None,
+        connection_id: str,
+        saved: bool,
+        name: str,
+        credentials: Credentials,
+    ) -> None:
+        self._whole = whole
+        self._ssh = ssh
+        self._id = connection_id
+        self._saved = saved
+        self._name = name
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._tunnel: Tunnel | None = None
+
+    @property
+    def problem(self) -> SshError | None:
+        """Why the tunnel died, if it did."""
+        tunnel = self._tunnel
+        return tunnel.problem if tunnel is not None else None
+
+    @property
+    def text(self) -> str | None:
+        """The hosts on the way, ``None`` for a direct one."""
+        tunnel = self._tunnel
+        return tunnel.route if tunnel is not None else None
+
+    def conninfo(self, timeout_s: float) -> Conninfo:
+        """Return where libpq is to connect to now; opens the tunnel.
+
+        :raises SshError: when there is no way; :raises ConnectionTimeout: when the time is over.
+        """
+        whole = self._whole()
+        if whole.sslpassword is None and whole.get("sslkey"):
+            whole = replace(whole, sslpassword=self._kept("sslkey"))
+        if self._ssh is None:
+            return whole
+        tunnel = self._made(self._ssh, whole)
+        tunnel.open(timeout_s)
+        return whole.with_(**tunnel.overrides(whole.sslmode))
+
+    def supply(self, ask: Ask | None) -> bool:
+        """Ask for what the last attempt lacked; return whether another one is worth it. In the main thread."""
+        tunnel = self._tunnel
+        if tunnel is None or ask is None:
+            return False
+        if tunnel.asks is not None:
+            return self._supply_secret(tunnel, ask)
+        confirm: Callable[[str], bool] | None = getattr(ask, "confirm", None)
+        key = tunnel.unknown_key
+        if key is None or confirm is None or not confirm(_question(key)):
+            return False
+        tunnel.trust(key)
+        return True
+
+    def close(self) -> None:
+        """End the tunnel; closing twice is fine."""
+        with self._lock:
+            tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.close()
+
+    def _made(self, ssh: SshTunnel, whole: Conninfo) -> Tunnel:
+        with self._lock:
+            if self._tunnel is None:
+                from tusk_jupyter.connections.tunnel import Tunnel
+
+                self._tunnel = Tunnel(
+                    ssh,
+                    # a tunnel leads to one server: of several hosts the first
+                    host=(whole.host or "localhost").split(",")[0],
+                    port=int((whole.port or "").split(",")[0] or 5432),
+                    name=self._name,
+                    password=self._kept("ssh"),
+                    passphrase=self._kept("sshkey"),
+                )
+            return self._tunnel
+
+    def _kept(self, kind: Kind) -> Secret | None:
+        # a keychain is asked only where there can be something in it: it may be slow, or want to be unlocked
+        found = self._credentials.find(self._id, kind) if self._saved else None
+        return found or self._credentials.recall((self._id, kind))
+
+    def _supply_secret(self, tunnel: Tunnel, ask: Ask) -> bool:
+        if tunnel.asks == "password":
+            secret = ask(f"SSH password for {tunnel.ssh.username or ''}@{tunnel.ssh.host or tunnel.ssh.config_alias}: ")
+            tunnel.set_secrets(password=secret)
+        else:
+            secret = ask(f"Passphrase of the SSH key {tunnel.ssh.key_path or ''}: ")
+            tunnel.set_secrets(passphrase=secret)
+        if secret is None:
+            return False
+        # remembered before it has worked: the pool's connections need it too, and a wrong one is asked for again
+        self._credentials.remember((self._id, "ssh" if tunnel.asks == "password" else "sshkey"), secret)
+        return True
+
+
+def _question(key: HostKey) -> str:
+    return (
+        f"The host key of {key.host} is not known yet: {key.key_type} {key.fingerprint}\n"
+        f"Is it the right one? It will be recorded in {key.file}. (yes/no) "
+    )

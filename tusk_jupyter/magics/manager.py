@@ -1,0 +1,76 @@
+"""``%tusk_connect`` alone: the connection manager, as a widget, in a plain terminal as a dialogue.
+
+The desk behind the widgets is one per kernel and is made with the first of them. A cell that runs again replaces its
+manager; so does unloading, by :func:`close`. Where anywidget is missing the static list is shown, with what to
+install.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.magics.manager_desk import Desk
+
+if TYPE_CHECKING:
+    from tusk_jupyter.magics.output import CellOutput
+    from tusk_jupyter.tusk import Tusk
+
+_INSTALL = "the connection manager needs anywidget in this kernel's environment: %pip install anywidget"
+_desk: Desk | None = None
+_shell: Any = None
+
+
+def run(tusk: Tusk, shell: Any, output: CellOutput) -> None:
+    """Show the manager."""
+    if output.terminal:
+        from tusk_jupyter.magics import manager_terminal
+
+        manager_terminal.run(tusk)
+        return
+    desk = _desk_of(tusk, shell)
+    try:
+        from tusk_jupyter.widgets import connection_manager
+
+        widget = desk.add(
+            lambda view, twins, receive: connection_manager.create(view, twins=twins, on_message=receive),
+            _cell_id(shell),
+        )
+    except ImportError:
+        now = desk.now()
+        output.show(replace(now, notes=(*now.notes, _INSTALL)))
+        return
+    output.show(widget)
+
+
+def close() -> None:
+    """Close every manager of this kernel; without any, nothing."""
+    global _desk, _shell
+    desk, _desk = _desk, None
+    shell, _shell = _shell, None
+    if desk is not None:
+        shell.events.unregister("post_run_cell", _after_cell)
+        desk.close()
+
+
+def _desk_of(tusk: Tusk, shell: Any) -> Desk:
+    global _desk, _shell
+    if _desk is not None and _desk.tusk is not tusk:
+        close()
+    if _desk is None:
+        _desk, _shell = Desk(tusk), shell
+        shell.events.register("post_run_cell", _after_cell)
+    return _desk
+
+
+def _after_cell(_result: Any) -> None:
+    # what a cell saved, renamed or began has no event
+    if _desk is not None:
+        _desk.refresh()
+
+
+def _cell_id(shell: Any) -> str | None:
+    kernel = getattr(shell, "kernel", None)
+    parent = kernel.get_parent() if kernel is not None and hasattr(kernel, "get_parent") else {}
+    found = parent.get("metadata", {}).get("cellId") if isinstance(parent, dict) else None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,279 @@
+"""``%tusk connections import`` and ``export``: saved connections from other programs' files, and to a file of ours.
+
+Passwords go from the file to the keychain and are said to be in both: deleting them from a file that another program
+reads is its owner's business. What is exported is written beside its place and moved there, so that a full disk leaves
+the file before it, and nobody else may read it: host and user names are nobody's business either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.errors import InvalidInput, IoError
+from tusk_jupyter.magics.options import Option, Options, next_word, one_of, unquoted
+from tusk_jupyter.widgets.result_footer import StatusLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tusk_jupyter.connections.credentials import Kind
+    from tusk_jupyter.connections.importing import Draft, Imported
+    from tusk_jupyter.connections.saved import Group
+    from tusk_jupyter.secret import Secret
+    from tusk_jupyter.tusk import Tusk
+
+_FORMATS = ("jupysql", "odbc", "service", "pgadmin", "tusk")
+_JUPYSQL = "~/.jupysql/connections.ini"
+_LARGEST = 10_000_000
+IMPORT_OPTIONS = Options(
+    Option(("--format",), "format", one_of(*_FORMATS)),
+    Option(("--replace",), "replacing"),
+    Option(("--dry-run",), "dry_run"),
+    magic="%tusk connections import",
+)
+EXPORT_OPTIONS = Options(Option(("--force",), "force"), magic="%tusk connections export")
+
+
+def import_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
+    """Save what a file of connections holds; without a path, JupySQL's.
+
+    :raises InvalidInput: when the file is none that can be read; :raises IoError: when it cannot be opened.
+    """
+    from tusk_jupyter.connections import importing
+    from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS
+
+    where, options = _taken_apart(words, IMPORT_OPTIONS)
+    path = Path(where or _JUPYSQL).expanduser()
+    if not where and not path.exists():
+        raise InvalidInput(
+            f"there is no {_JUPYSQL} to import, and no file was named",
+            advice="%tusk connections import PATH: connections.ini, odbc.ini, pg_service.conf, pgAdmin's or our JSON.",
+        )
+    imported = importing.read(
+        _text_of(path),
+        filename=path.name,
+        format=options.get("format"),
+        taken=tusk.saved.names(),
+        replacing=options.get("replacing", False),
+        reserved=STATEMENT_KEYWORDS,
+        defaults=_defaults(),
+    )
+    return _preview(imported, path) if options.get("dry_run") else _saved(tusk, imported, path)
+
+
+def export_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
+    """Write the saved connections as JSON without any secret, to a file or (``-``) into the cell.
+
+    :raises InvalidInput: without a path, or when a file is there already.
+    """
+    from tusk_jupyter.connections.exporting import to_json
+
+    where, options = _taken_apart(words, EXPORT_OPTIONS)
+    if not where:
+        raise InvalidInput(
+            "there is no file to export to",
+            advice="%tusk connections export PATH, or - to see it here; --force replaces a file.",
+        )
+    saved = tusk.saved.list()
+    text = to_json(saved, tusk.saved.groups())
+    if where == "-":
+        sys.stdout.write(text)
+        return StatusLine(f"{_count(len(saved), 'connection')}, no password among them")
+    path = Path(where).expanduser()
+    _write(path, text, force=options.get("force", False))
+    return StatusLine(f"{_count(len(saved), 'connection')} exported to {path}, no password among them")
+
+
+def _taken_apart(given: Sequence[str], options: Options) -> tuple[str, dict[str, Any]]:
+    """Return the one word that is no option, and the options."""
+    line = " ".join(_quoted(word) for word in given)
+    found: dict[str, Any] = {}
+    where, position = "", 0
+    while True:
+        word, end = next_word(line, position)
+        if not word:
+            return where, found
+        if word.startswith("-") and word != "-":
+            option, value, position = options.take(line, position)
+            found[option.field] = value
+        elif where:
+            raise InvalidInput(f"{options.magic} takes one file", advice="Quote a path with blanks.")
+        else:
+            where, position = unquoted(word), end
+
+
+def _quoted(word: str) -> str:
+    return (
+        word
+        if word and not any(c.isspace() or c in "\"'" for c in word)
+        else f"'{word}'"
+        if '"' in word
+        else f'"{word}"'
+    )
+
+
+# -- import -----------------------------------------------------------------------------------------------------------
+
+
+def _text_of(path: Path) -> str:
+    """Return the file's text; what is in it stays out of errors."""
+    from tusk_jupyter.translate import translate
+
+    raw = b""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except OSError as error:
+        failure = translate(error, doing="importing connections", path=str(path))
+    else:
+        failure = IoError(f"{str(path)!r} is no file of connections: it is too large", name=str(path))
+        if len(raw) <= _LARGEST:
+            with contextlib.suppress(UnicodeDecodeError):
+                return raw.decode("utf-8-sig")
+            failure = IoError(f"{str(path)!r} is no text in UTF-8", name=str(path))
+    del raw
+    raise failure
+
+
+def _defaults() -> Any:
+    """Return what libpq would take: its environment, a socket where a server has one, this user."""
+    from tusk_jupyter.connections import scout
+    from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.importing import Defaults
+
+    environment = Conninfo()
+    host = scout.effective(environment, "host").split(",")[0]
+    port = scout.effective(environment, "port").split(",")[0] or "5432"
+    sockets = (folder for folder in ("/var/run/postgresql", "/tmp") if Path(folder, f".s.PGSQL.{port}").exists())  # noqa: S108
+    return Defaults(host or next(sockets, "localhost"), scout.effective(environment, "user") or "postgres")
+
+
+def _saved(tusk: Tusk, imported: Imported, path: Path) -> StatusLine:
+    from tusk_jupyter.connections.credentials import KINDS
+    from tusk_jupyter.saving import place_of
+
+    existing = {saved.name: saved for saved in tusk.saved.list()}
+    groups = _groups(tusk, imported)
+    warnings: list[str] = []
+    kept = {"keychain": 0, "memory": 0}
+    for draft in imported.drafts:
+        known = existing.get(draft.saved.name)
+        saved = replace(
+            draft.saved,
+            id=known.id if known is not None else "",
+            created_at=known.created_at if known is not None else "",
+            group_id=groups.get(draft.saved.group_id or ""),
+        )
+        secrets: dict[Kind, Secret | None] = {}
+        if known is not None and place_of(known) != place_of(saved):
+            # what opened the one before must not be sent to another server
+            secrets |= dict.fromkeys(KINDS)
+        written = tusk.saved.save(saved, secrets=secrets | dict(draft.secrets))
+        warnings += [warning for warning in written.warnings if warning not in warnings]
+        for kind in draft.secrets:
+            in_memory = tusk.credentials.recall((written.saved.id, kind)) is not None
+            kept["memory" if in_memory else "keychain"] += 1
+    names = [draft.saved.name for draft in imported.drafts]
+    head = f"{_count(len(names), 'connection')} imported from {path}{': ' if names else ''}{', '.join(names)}"
+    return StatusLine(head, (*_passwords(kept, path), *warnings, *_notes(imported)))
+
+
+def _groups(tusk: Tusk, imported: Imported) -> dict[str, str]:
+    """Return the file's group id → ours; groups of the same name at the same place are the same."""
+    used = {draft.saved.group_id for draft in imported.drafts}
+    for group in reversed(imported.groups):
+        if group.id in used:
+            used.add(group.parent_id)
+    there = {(group.parent_id, group.name): group.id for group in tusk.saved.groups()}
+    ours: dict[str, str] = {}
+    for group in imported.groups:
+        if group.id not in used and imported.format != "tusk":
+            continue
+        parent = ours.get(group.parent_id or "")
+        if (parent, group.name) not in there:
+            made: Group = tusk.saved.save_group(replace(group, id="", parent_id=parent))
+            there[parent, group.name] = made.id
+        ours[group.id] = there[parent, group.name]
+    return ours
+
+
+def _passwords(kept: dict[str, int], path: Path) -> list[str]:
+    notes = []
+    if kept["keychain"]:
+        notes.append(f"{_count(kept['keychain'], 'password')} went to the keychain")
+    if kept["memory"]:
+        notes.append(f"{_count(kept['memory'], 'password')} went to this kernel's memory only, not to a keychain")
+    if notes:
+        notes.append(f"{path} still holds the passwords: delete them there if no other program needs them")
+    return notes
+
+
+def _notes(imported: Imported) -> list[str]:
+    said = [f"{draft.saved.name}: {note}" for draft in imported.drafts for note in draft.notes]
+    return [*imported.skipped, *said]
+
+
+def _preview(imported: Imported, path: Path) -> StatusLine:
+    shown = tuple(_described(draft) for draft in imported.drafts)
+    head = f"{_count(len(shown), 'connection')} would be imported from {path} ({imported.format}); nothing was saved"
+    return StatusLine(head, (*shown, *_notes(imported)))
+
+
+def _described(draft: Draft) -> str:
+    saved = draft.saved
+    words = [f"{saved.name}: {saved.username}@{saved.host}:{saved.port}/{saved.database}, sslmode={saved.ssl_mode}"]
+    if saved.ssh_tunnel is not None:
+        words.append(f"through SSH at {saved.ssh_tunnel.host}")
+    words.append("with its password" if "db" in draft.secrets else "without a password")
+    return ", ".join(words)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+# -- export -----------------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    """Write the whole file or nothing, for this user alone."""
+    from tusk_jupyter.translate import translate
+
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _place(beside, path, text, force=force)
+    except FileExistsError:
+        failure: Exception = InvalidInput(
+            f"there is a file {str(path)!r} already", advice="Name another one, or replace it with --force."
+        )
+    except OSError as error:
+        failure = translate(error, doing="exporting connections", path=str(path))
+    else:
+        return
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    raise failure
+
+
+def _place(beside: Path, path: Path, text: str, *, force: bool) -> None:
+    beside.unlink(missing_ok=True)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if force:
+        beside.replace(path)
+        return
+    with contextlib.suppress(OSError):
+        # where the file system has links, another program's file that appears meanwhile is safe as well
+        os.link(beside, path)
+        return
+    if path.exists():
+        raise FileExistsError
+    beside.replace(path)

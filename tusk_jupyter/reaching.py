@@ -1,0 +1,173 @@
+"""From a name to an open connection: what is connected, what is saved, what the environment says.
+
+A part of :class:`~tusk_jupyter.tusk.Tusk`, in a module of its own because it is one subject: which connection a cell
+means. Only :meth:`Reaching.connect_saved` (``%tusk_connect NAME``, the manager) changes the current one; a cell that
+names a saved connection opens it and leaves the current one alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tusk_jupyter import interrupts
+from tusk_jupyter.connections.credentials import KINDS
+from tusk_jupyter.errors import ConnectionNotFound, InvalidInput, NoActiveConnection, TuskError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tusk_jupyter.connections.connection import Connection, Target
+    from tusk_jupyter.connections.credentials import Credentials
+    from tusk_jupyter.connections.registry import Connections
+    from tusk_jupyter.connections.steps import Step, Walk
+    from tusk_jupyter.saving import Saved
+    from tusk_jupyter.secret import Secret
+
+DEFAULT = "default"
+# the steps keep the limit themselves
+TEST_GRACE_S = 2.0
+
+
+class Reaching:
+    """Find, open, test and rename connections by name."""
+
+    connections: Connections
+    credentials: Credentials
+
+    if TYPE_CHECKING:
+
+        @property
+        def saved(self) -> Saved: ...
+
+    def connection(self, name: str | None = None, ask: Callable[[str], Secret | None] | None = None) -> Connection:
+        """Return a connection by name, opening it where it is saved, or the current one (section 2).
+
+        With none at all: the environment's, else the saved one named ``default``.
+        """
+        try:
+            return self.connections.get(name)
+        except NoActiveConnection as error:
+            found = self._default(ask)
+            missing: TuskError = error
+        except ConnectionNotFound as error:
+            found = self._opened(name, ask)
+            missing = self._not_found(name or "") if found is None else error
+        if found is None:
+            raise missing
+        return found
+
+    def _default(self, ask: Callable[[str], Secret | None] | None) -> Connection | None:
+        """Connect to what the environment names, else to the saved connection that is called so."""
+        from tusk_jupyter.connections import defaults
+
+        target = defaults.from_environment(os.environ)
+        if target is not None:
+            return self.connections.connect(None, target, ask=ask)
+        saved = self.saved.find(DEFAULT)
+        if saved is None:
+            return None
+        target = replace(self.saved.target(saved), notes=(f"connected by the saved connection {DEFAULT!r}",))
+        return self.connections.connect(saved.name, target, ask=ask)
+
+    def _opened(self, name: str | None, ask: Callable[[str], Secret | None] | None) -> Connection | None:
+        """Open a saved connection for a cell that names it; the current one stays what it is."""
+        saved = self.saved.find(name) if name is not None else None
+        if saved is None:
+            return None
+        return self.connections.connect(saved.name, self.saved.target(saved), ask=ask, current=False)
+
+    def test(
+        self,
+        name: str | None,
+        target: Target,
+        *,
+        ask: Callable[[str], Secret | None] | None = None,
+        password: Secret | None = None,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> Walk:
+        """Try a target step by step, close everything again, and return what it came to.
+
+        :param password: is tried in place of the one that is known; ``ask`` is asked when the server wants one.
+        :raises KeyboardInterrupt: when the user does not want to wait.
+        """
+        from tusk_jupyter.connections.steps import walk
+
+        shown = name or target.conninfo.redacted()
+        kept = {kind: self.credentials.find(target.saved_id, kind) for kind in KINDS} if target.saved_id else {}
+        known = password or target.conninfo.password or kept.get("db")
+        if target.ask and ask is not None and password is None:
+            known = ask(f"Password for {target.conninfo.redacted()}: ")
+        if target.conninfo.get("sslkey") and target.conninfo.sslpassword is None:
+            target = replace(target, conninfo=replace(target.conninfo, sslpassword=kept.get("sslkey")))
+
+        def attempt(secret: Secret | None) -> Walk:
+            return interrupts.call(
+                "test",
+                lambda: walk(
+                    target,
+                    name=shown,
+                    password=secret,
+                    ssh_password=kept.get("ssh"),
+                    passphrase=kept.get("sshkey"),
+                    on_step=on_step,
+                ),
+                timeout=target.limits.connect_timeout_s + TEST_GRACE_S,
+            )
+
+        found = attempt(known)
+        if (
+            found.asks
+            and ask is not None
+            and (given := ask(f"Password for {target.conninfo.redacted()}: ")) is not None
+        ):
+            found = attempt(given)
+        return found
+
+    def rename_connection(self, name: str, new: str) -> None:
+        """Give a connection another name, kept or open or both; its passwords and its session stay."""
+        saved = self.saved.find(name)
+        if saved is None and name not in self.connections.names():
+            raise self._not_found(name)
+        if new in self.known_names():
+            raise InvalidInput(f"there is a connection named {new!r} already", advice="Choose another name.")
+        if saved is not None:
+            self.saved.rename(saved.id, new)
+        if name in self.connections.names():
+            self.connections.rename(name, new)
+
+    def known_names(self) -> list[str]:
+        """Return the names that a cell may use: what is connected, then what is saved besides."""
+        active = self.connections.names()
+        return [*active, *(name for name in self.saved.names() if name not in active)]
+
+    def _not_found(self, name: str) -> ConnectionNotFound:
+        names = self.known_names()
+        near = difflib.get_close_matches(name, names, n=3)
+        offer = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        there = f"There are: {', '.join(names)}." if names else "Nothing is connected or saved yet: %tusk_connect."
+        return ConnectionNotFound(f"there is no connection named {name!r}", name=name, advice=f"{offer}{there}")
+
+    def connect_saved(
+        self,
+        name_or_id: str,
+        *,
+        ask: Callable[[str], Secret | None] | None = None,
+        password: Secret | None = None,
+    ) -> Connection:
+        """Connect to a saved connection, or go on with it where it is open, and make it the current one.
+
+        :param password: is tried in place of the one that is kept; it stays in this kernel's memory.
+        :raises ConnectionNotFound: with the near names.
+        """
+        saved = self.saved.get(name_or_id)
+        if saved.name in self.connections.names():
+            connection = self.connections.use(saved.name)
+            connection.session(ask)
+            return connection
+        target = self.saved.target(saved)
+        if password is not None:
+            target = replace(target, conninfo=replace(target.conninfo, password=password))
+        return self.connections.connect(saved.name, target, ask=ask)
