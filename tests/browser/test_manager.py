@@ -54,7 +54,7 @@ def manager(open_notebook):
     return open_
 
 
-def test_the_whole_way(manager, server, database):
+def test_the_whole_way(manager, server, database):  # noqa: PLR0915 - it is one journey
     dbname = database.rpartition("=")[2]
     manager = manager("%sql select current_user as who", "%sql select pg_sleep(60)")
     notebook, root = manager.notebook, manager.root

@@ -477,3 +477,12 @@ def test_a_server_that_hangs_up_in_the_middle_of_the_login(make_tunnel, home):
     with listener(greet) as port:
         error = refused(make_tunnel(SshTunnel("127.0.0.1", port, "ann")), f"ann@127.0.0.1:{port} ended the login")
         assert f"ssh -v -p {port} ann@127.0.0.1" in error.advice
+
+
+def test_of_several_host_keys_the_recorded_kind_is_asked_for(make_tunnel, make_sshd, ssh_keys, home, server, tmp_path):
+    second = keygen(tmp_path / "rsa", kind="rsa")
+    sshd = make_sshd(f"HostKey {second}\n")
+    kind, key = second.with_suffix(".pub").read_text().split()[:2]
+    for recorded in (f"{kind} {key}", sshd.host_key):
+        home.known_hosts.write_text(f"[127.0.0.1]:{sshd.port} {recorded}\n")
+        make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port).open(10)

@@ -31,6 +31,7 @@ from tusk_jupyter.errors import StorageError
 from tusk_jupyter.storage import database as database_module
 from tusk_jupyter.storage import filesystem
 from tusk_jupyter.storage.database import Database
+from tusk_jupyter.storage.wal import committed, frames
 
 
 @pytest.fixture
@@ -277,6 +278,7 @@ def test_long_values_and_null_bytes_and_every_kind_of_number_come_out_of_the_pag
 def test_what_was_deleted_stays_deleted_while_the_list_of_free_pages_can_be_read(path, opened):
     fill(path)
     with closing(sqlite3.connect(path)) as conn:
+        conn.execute("pragma secure_delete = off")  # the pages keep what was on them
         conn.execute("delete from history where id < 2000")
         conn.commit()
     ruin_page(path, root_page(path, "history"))
@@ -346,6 +348,17 @@ def test_a_damaged_log_is_told_and_what_lies_behind_the_damage_is_kept(path, ope
     (backup,) = backups(path)
     assert wal(backup).read_bytes() == before
     assert database.health().healthy
+
+
+def test_a_damaged_page_of_the_log_hides_no_sound_one_before_it(path, crashed):
+    log = bytearray(wal(path).read_bytes())
+    sound = committed(bytes(log), PAGE)
+    last = max((frame for frame in frames(bytes(log), PAGE) if frame.page in sound), key=lambda frame: frame.start)
+    log[last.start + 100] ^= 1
+    assert sound[last.page] == wal(path).read_bytes()[last.start : last.start + PAGE]
+    found = committed(bytes(log), PAGE)
+    assert set(found) == set(sound)
+    assert found[last.page] != bytes(log[last.start : last.start + PAGE])
 
 
 def test_a_log_that_is_cut_off_is_what_a_crash_looks_like(path, opened, crashed):

@@ -85,8 +85,6 @@ const EMPTY = { ...Object.fromEntries(PLAIN.map((f) => [f.name, ""])), host: "lo
 // what an embedded server decides itself
 const EMBEDDED = new Set(["host", "port", "database", "username", "ssl_mode", "ssh"]);
 
-let instances = 0;
-
 function h(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -208,8 +206,9 @@ function courier(model, view, onSilence) {
 // ---- the whole ----------------------------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const serial = ++instances;
-  const uid = (name) => `tusk-mgr-${serial}-${name}`;
+  // every widget loads this module anew, so a counter would give two managers the same ids
+  const place = newId();
+  const uid = (name) => `tusk-mgr-${place}-${name}`;
   let view = model.get("view") || {};
   let live = false;
   let selected = null; // {type: "connection" | "new" | "group" | "newgroup", id}
@@ -818,7 +817,10 @@ function render({ model, el }) {
   }
 
   function confirm() {
-    const { op, content, words } = confirming;
+    const { op, content, words, opener } = confirming;
+    // the box goes, and must not take the focus with it
+    if (opener?.isConnected && !opener.hidden) opener.focus();
+    else focusFirstButton();
     confirming = null;
     act(op, { ...content, sure: true }, words);
   }
