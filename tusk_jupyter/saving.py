@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tusk_jupyter.connections.credentials import KINDS
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
+from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,12 @@ class Saved:
 
         :raises InvalidInput: that names each field that is wrong.
         """
+        if saved.name.upper() in STATEMENT_KEYWORDS:
+            raise InvalidInput(
+                f"{saved.name!r} cannot name a connection: a statement begins with it",
+                advice="Choose another name.",
+                facts=(("name", "a statement begins with it"),),
+            )
         written = self._rows.save(saved if saved.id else replace(saved, id=str(uuid.uuid4())))
         warnings: Names = []
         where: dict[Kind, Literal["keychain", "memory"]] = {}

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
+    from tusk_jupyter.storage.integrity import DatabaseHealth
 
 logger = logging.getLogger("tusk_jupyter.tusk")
 
@@ -303,6 +304,10 @@ class Tusk(Reaching, SingletonConfigurable):
         from tusk_jupyter import health
 
         return health.examine(self.files, self.credentials, self.connections)
+
+    def check_database_health(self) -> DatabaseHealth:
+        """Check the whole SQLite file, have it repaired where it is damaged, and return what was found."""
+        return self.storage.health()
 
     @contextmanager
     def transaction(self, name: str | None = None) -> Iterator[Connection]:

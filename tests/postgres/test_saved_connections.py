@@ -135,6 +135,11 @@ def test_a_name_that_is_taken_is_refused(kept, tusk):
     assert [saved.name for saved in tusk.saved.list()] == ["shop", "spare"]
 
 
+def test_a_statements_first_word_is_no_name_however_it_is_saved(kept, tusk):
+    kept.run("%tusk connections duplicate shop Select", ok=False)
+    assert [saved.name for saved in tusk.saved.list()] == ["shop"]
+
+
 def test_duplicate_has_an_id_of_its_own(kept, tusk):
     kept.run("%tusk connections duplicate shop")
     first, second = tusk.saved.list()

@@ -486,3 +486,9 @@ def test_of_several_host_keys_the_recorded_kind_is_asked_for(make_tunnel, make_s
     for recorded in (f"{kind} {key}", sshd.host_key):
         home.known_hosts.write_text(f"[127.0.0.1]:{sshd.port} {recorded}\n")
         make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port).open(10)
+
+
+@needs_password_login
+def test_a_password_is_not_sent_where_a_key_was_asked_for(make_tunnel, sshd, ssh_keys, known):
+    tunnel = make_tunnel(login(sshd, "key", ssh_keys / "stranger"), password=Secret(PASSWORD))
+    refused(tunnel, f"refused the login as {sshd.user}")

@@ -5,10 +5,10 @@ first, so a statement is found by the very next cell. «Newest» is by id, in wh
 walked backwards from there and stops at the limit (0.1 ms for a word in each of 1,000,000 rows). A sort by
 ``started_at`` would have to collect every match before.
 
-A statement of more than 1,000,000 characters is cut: a generated INSERT of 50 MB would cost half a second of indexing
-and be in every backup; ``characters`` says how long it was. Deleting goes in batches of a few milliseconds each, so
-no kernel waits for another one's clean-up. Deleted text is gone from the pages (``secure_delete``) and from the full
-text index, whose parts are merged afterwards: FTS5 only marks what is deleted until it merges.
+A statement of more than 1,000,000 characters is cut: a generated INSERT of 50 MB would be indexed word by word and
+stay in the file for a year; ``characters`` says how long it was. Deleting goes in batches of 500 rows (2 to 15 ms
+each), so no kernel waits for another one's clean-up. Deleted text is gone from the pages (``secure_delete``) and from
+the full text index, whose parts are merged afterwards: FTS5 only marks what is deleted until it merges.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.storage.database import Database
 
 SQL_LIMIT = 1_000_000
-# rows of 1 kB: 5 ms; of 1 MB: a tenth of a second
+# a transaction that deletes holds up the other kernels' for as long as it takes
 BATCH_ROWS = 500
 BATCH_CHARACTERS = 2_000_000
 MERGE_PAGES = 500
