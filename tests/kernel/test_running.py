@@ -338,7 +338,8 @@ def test_notices_come_while_the_statement_runs(shared_kernel, database):
 
 
 def test_a_failed_cell_stops_what_is_queued_behind_it(shared_kernel, database):
-    first = shared_kernel.send("%sql select 1/0")
+    # long enough for the second request to be there when the first one fails
+    first = shared_kernel.send("%sql do $$ begin perform pg_sleep(1); raise exception 'no'; end $$")
     second = shared_kernel.send("%sql create table never ()")
     assert shared_kernel.collect(first).error["ename"] == "QueryFailed"
     assert shared_kernel.collect(second).status == "aborted"
