@@ -44,8 +44,10 @@ def test_damage_that_a_running_kernel_meets_is_told_after_a_cell_and_loses_nothi
     kernel.run("import tusk_jupyter\nfrom tests.unit.storage.damage import *\nstorage = tusk_jupyter.state().storage\n"
                f"add(storage, 0, {ROWS}).result(20)\n"
                "_ = storage.write(lambda conn: None).result(5)")
-    kernel.run("storage.read(lambda conn: None)\nimport sqlite3; c = sqlite3.connect(storage.path); "
-               "c.execute('pragma wal_checkpoint(truncate)'); c.close()")
+    # while the check of the start reads, the log cannot be emptied, and would hide the damage
+    kernel.run("storage.read(lambda conn: None)\nimport sqlite3\nfrom tests.waiting import wait_until\n"
+               "c = sqlite3.connect(storage.path)\n"
+               "wait_until(lambda: c.execute('pragma wal_checkpoint(truncate)').fetchone()[0] == 0)\nc.close()")
     ruin_page(path, root_page(path, "history"))
     kernel.run("%sql select 42")
     said = []
