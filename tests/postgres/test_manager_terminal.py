@@ -61,3 +61,22 @@ def test_new_connect_and_delete(terminal, server):
     answer(terminal, ("connections> ", "q"))
     terminal.expect_exact("In [3]: ")
     assert PASSWORD[:10] not in said(terminal)
+
+
+def test_ctrl_c_and_ctrl_d_leave_a_question_then_the_manager(terminal):
+    terminal.sendline("n")
+    terminal.expect_exact("Name: ")
+    terminal.sendintr()
+    terminal.expect_exact("left as it was")
+    answer(terminal, ("connections> ", "nonsense"))
+    terminal.expect_exact("none of the letters")
+    answer(terminal, ("connections> ", "c7"))
+    terminal.expect_exact("which one?")
+    terminal.expect_exact("connections> ")
+    terminal.sendeof()
+    terminal.expect_exact("In [3]: ")
+    terminal.sendline("%tusk_connect")
+    terminal.expect_exact("connections> ")
+    terminal.sendintr()
+    terminal.expect_exact("In [4]: ")
+    assert "Traceback" not in said(terminal)

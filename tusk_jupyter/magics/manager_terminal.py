@@ -123,7 +123,7 @@ class Dialogue:
         letter, rest = words[0].lower()[:1], "".join([words[0][1:], *words[1:]])
         if letter.isdigit():  # a number alone connects, as the list invites to
             letter, rest = "c", "".join(words)
-        if letter == "n":
+        if letter == "n" and not rest:
             self._save(manager_form.shown(manager_form.blank()), "")
             return
         if letter not in self._do:
