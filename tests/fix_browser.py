@@ -39,9 +39,12 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
     "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
 }
-# errors in the console and uncaught exceptions of the front ends themselves: (front end, part of the text) → why
+# errors in the console and uncaught exceptions of the front ends themselves:
+# (front end, part of the text, part of the address or the stack) → why
 NOISE = {
-    ("notebook", "Cannot read properties of undefined (reading 'schema')"): "Notebook 7.6 at each start, any notebook",
+    ("notebook", "Cannot read properties of undefined (reading 'schema')", "/static/notebook/notebook_core."): (
+        "Notebook 7.6 at each start, any notebook"
+    ),
 }
 OPEN = pytest.StashKey[list]()
 
@@ -51,6 +54,7 @@ IDLE = (
     f"() => {{ {PANEL} const kernel = session?.session?.kernel; return Boolean(panel?.context?.isReady && session?.isReady"
     " && kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && panel.content?.widgets?.length) }"
 )
+NO_SPLASH = "() => !document.getElementById('jupyterlab-splash')"
 START = f"""([cell, command]) => {{
     {PANEL}
     panel.content.activeCellIndex = cell;
@@ -199,7 +203,7 @@ class Said:
 
     kind: str
     text: str
-    where: str = ""
+    where: str = ""  # the console's address, or an exception's stack
 
 
 class Notebook:
@@ -219,7 +223,7 @@ class Notebook:
         self._context.on("request", lambda request: self._asked_for(request.url))
         self.page = self._context.new_page()
         self.page.on("console", lambda m: self._said.append(Said(m.type, m.text, m.location.get("url", ""))))
-        self.page.on("pageerror", lambda error: self._said.append(Said("exception", str(error))))
+        self.page.on("pageerror", lambda error: self._said.append(Said("exception", error.message, error.stack or "")))
         self.page.on("dialog", lambda dialog: dialog.accept())  # leave a page that has unsaved changes
         self.page.on("websocket", self._listen)
         self._go()
@@ -322,9 +326,15 @@ class Notebook:
     # -- looks --------------------------------------------------------------------------------------------------------
 
     def theme(self, name: str) -> None:
-        """Switch to ``light`` or ``dark``."""
+        """Switch to ``light`` or ``dark``, and wait for the splash screen that JupyterLab shows meanwhile.
+
+        It fades for 0.2 s; a switch before its end makes two timers take the same element out, and the second throws
+        ("Failed to execute 'removeChild' on 'Node'", from jlab_core.js; JupyterLab 4.6, in any notebook).
+        """
+        self._wait(NO_SPLASH)
         self.command("apputils:change-theme", {"theme": f"JupyterLab {name.capitalize()}"})
         self._wait("name => document.body.dataset.jpThemeName === name", f"JupyterLab {name.capitalize()}")
+        self._wait(NO_SPLASH)
         self._theme = name
 
     def screenshot(self, name: str, what: Locator | None = None) -> Path:
@@ -345,6 +355,13 @@ class Notebook:
         ]
         return wrong + [f"outside of this machine: {url}" for url in self._outside]
 
+    def take_problems(self) -> list[str]:
+        """Return the problems so far; they fail the test no more."""
+        wrong = self.problems
+        self._said.clear()
+        self._outside.clear()
+        return wrong
+
     def evidence(self) -> str:
         """A screenshot and the console, for the report of a test that failed."""
         path = self.path.with_suffix(".png")
@@ -358,7 +375,9 @@ class Notebook:
         return "\n".join([picture, "-- console", *console, *self._outside, "-- server", *server])
 
     def _is_noise(self, said: Said) -> bool:
-        return any(name == self.front_end.name and part in said.text for name, part in NOISE)
+        return any(
+            name == self.front_end.name and text in said.text and where in said.where for name, text, where in NOISE
+        )
 
     def _asked_for(self, url: str) -> None:
         parts = urlsplit(url)

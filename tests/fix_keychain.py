@@ -24,6 +24,7 @@ import pytest
 
 from tests.waiting import wait_until
 
+LIMIT_S = 20
 BACKEND = "keyring.backends.SecretService.Keyring"
 # no service directories: what is killed here is not started again by the bus, and no dialog opens on the desktop
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -49,7 +50,7 @@ class KeychainDaemon:
 
     env: dict[str, str]
     bus: subprocess.Popen
-    daemon: subprocess.Popen
+    daemon: subprocess.Popen | None = None
 
     def lock(self) -> None:
         import secretstorage
@@ -65,14 +66,36 @@ class KeychainDaemon:
         self.daemon.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        for process in (self.daemon, self.bus):
+        for process in filter(None, (self.daemon, self.bus)):
             process.kill()
-            process.wait()
+            process.wait(LIMIT_S)
 
     def connect(self):
-        from jeepney.io.blocking import open_dbus_connection
+        from jeepney.bus import get_bus
+        from jeepney.io.blocking import DBusConnection, prep_socket
 
-        return open_dbus_connection(self.env["DBUS_SESSION_BUS_ADDRESS"])
+        class Limited(DBusConnection):
+            """As jeepney has it no call has a limit, the first one neither, which is part of connecting."""
+
+            def send_and_get_reply(self, message, *, timeout=None):
+                return super().send_and_get_reply(message, timeout=LIMIT_S if timeout is None else timeout)
+
+        return Limited(prep_socket(get_bus(self.env["DBUS_SESSION_BUS_ADDRESS"]), timeout=LIMIT_S))
+
+    def listens(self) -> bool:
+        """Whether there is a bus."""
+        try:
+            self.connect().close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    def owned(self) -> bool:
+        """Whether there is a keychain on the bus."""
+        import secretstorage
+
+        with closing(self.connect()) as bus:
+            return secretstorage.check_service_availability(bus)
 
     def run(self, code: str, *, timeout: float = 50, **env: str | None):
         """Return what ``code`` prints as JSON at its end, in a process of its own with this keychain.
@@ -120,35 +143,40 @@ def start_keychain(tmp_path_factory):
     def start(*, unlocked: bool = True) -> KeychainDaemon:
         home = tmp_path_factory.mktemp("bus")
         (home / "bus.conf").write_text(BUS.format(home=home))
-        bus = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={home}/bus.conf", "--nofork", "--print-address=1"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        with bus.stdout as said:
-            address = said.readline().strip()
-        env = {"DBUS_SESSION_BUS_ADDRESS": address, "PYTHON_KEYRING_BACKEND": BACKEND}
+        with (home / "said").open("wb") as said:
+            bus = subprocess.Popen(
+                ["dbus-daemon", f"--config-file={home}/bus.conf", "--nofork"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+            )  # fmt: skip
+        env = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={home}/bus", "PYTHON_KEYRING_BACKEND": BACKEND}
+        keychain = KeychainDaemon(env, bus)
+        started.append(keychain)
+        _comes_up(bus, keychain.listens, home / "said")
         own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_DATA_HOME": str(home / "data")}
         words = ["gnome-keyring-daemon", "--foreground", "--components=secrets", *(["--unlock"] if unlocked else [])]
-        daemon = subprocess.Popen(
-            words, env={"PATH": os.environ["PATH"], **env, **own},
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        with daemon.stdin as password:
+        with (home / "said").open("ab") as said:
+            keychain.daemon = subprocess.Popen(
+                words, env={"PATH": os.environ["PATH"], **env, **own},
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said,
+            )  # fmt: skip
+        with keychain.daemon.stdin as password:
             password.write(b"the keychain's own password")
-        started.append(KeychainDaemon(env, bus, daemon))
-        wait_until(lambda: _owned(started[-1]))
-        return started[-1]
+        _comes_up(keychain.daemon, keychain.owned, home / "said")
+        return keychain
 
     yield start
     for keychain in started:
         keychain.stop()
 
 
-def _owned(keychain) -> bool:
-    import secretstorage
+def _comes_up(process, ready, said) -> None:
+    """Wait until a process is ``ready()``; fail with what it has said when it ends, or is not in time."""
 
-    with closing(keychain.connect()) as bus:
-        return secretstorage.check_service_availability(bus)
+    def there():
+        assert process.poll() is None, f"{process.args[0]} has ended: {said.read_text()}"
+        return ready()
+
+    wait_until(there, timeout=LIMIT_S, otherwise=f"{process.args[0]} is not up in time; what it says is in {said}")
 
 
 @pytest.fixture

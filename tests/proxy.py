@@ -19,6 +19,7 @@ class Proxy:
         self._cut_after: bytes | None = None
         self._cut_before: bytes | None = None
         self._sockets: list[socket.socket] = []
+        self.accepted = threading.Event()
         self.cut = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -66,6 +67,7 @@ class Proxy:
                     return
                 upstream = socket.socket(socket.AF_UNIX)
                 self._sockets += [client, upstream]
+            self.accepted.set()
             threading.Thread(target=self._connect, args=(client, upstream), daemon=True).start()
 
     def _connect(self, client, upstream) -> None:

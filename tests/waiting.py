@@ -7,11 +7,11 @@ import time
 import psycopg
 
 
-def wait_until(condition, *, timeout=10.0):
-    """Return the first true value of ``condition()``; fail when there is none in time."""
+def wait_until(condition, *, timeout=10.0, otherwise="the condition did not come true in time"):
+    """Return the first true value of ``condition()``; fail, saying ``otherwise``, when there is none in time."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.005)
     return found
 

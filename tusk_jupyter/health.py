@@ -1,4 +1,4 @@
-"""How this kernel is, one line per subsystem: ``ok: …``, or what is wrong and what to do.
+"""How this kernel is, one line per subsystem: ``ok: …``, or what is wrong and what to do; and which versions it has.
 
 Asked when something is wrong already, so each part answers for itself: one that raises, or that does not come back (a
 network disk that hangs), is a line, not the end of the list. Parts have limits of their own; above them stands one of
@@ -8,10 +8,15 @@ ten seconds, and an interrupt is heard at once.
 from __future__ import annotations
 
 import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import interrupts, log, paths
 from tusk_jupyter.errors import TuskError, one_line
+from tusk_jupyter.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +26,32 @@ if TYPE_CHECKING:
     from tusk_jupyter.storage.files import Files
 
 LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class AppInfo:
+    """Which versions are at work."""
+
+    name: str
+    version: str
+    platform: str
+    python: str
+    ipython: str | None
+    ipykernel: str | None
+    psycopg: str | None
+    libpq: str | None
+
+
+def versions() -> AppInfo:
+    """Return the versions at work; a part that is not loaded yet is looked up without importing it."""
+    libpq = None
+    if "psycopg" in sys.modules:
+        number = sys.modules["psycopg"].pq.version()
+        libpq = f"{number // 10000}.{number % 10000}"
+    return AppInfo(
+        "tusk-jupyter", __version__, platform.platform(), platform.python_version(),
+        _installed("ipython"), _installed("ipykernel"), _installed("psycopg"), libpq,
+    )  # fmt: skip
 
 
 def examine(files: Files, credentials: Credentials, connections: Connections) -> dict[str, str]:
@@ -33,6 +64,13 @@ def examine(files: Files, credentials: Credentials, connections: Connections) ->
         "connections": lambda: f"ok: {len(connections)} active",
     }
     return {name: _answer(part) for name, part in parts.items()}
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _answer(part: Callable[[], str]) -> str:

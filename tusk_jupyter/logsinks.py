@@ -27,7 +27,7 @@ KEEP_DAYS = 14
 # what a pipe that has room takes without waiting
 _PIECE = getattr(select, "PIPE_BUF", 512)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
 class Layout(logging.Formatter):
@@ -47,7 +47,7 @@ class Layout(logging.Formatter):
     def line(self, record: logging.LogRecord) -> bytes:
         """Return a record as it is written."""
         text = self.format(record).replace("\r\n", "\n")
-        plain = _CONTROL.sub(lambda c: f"\\x{ord(c[0]):02x}", _ANSI.sub("", text))
+        plain = _ANSI.sub("", text).translate(_CONTROL)
         return (plain.replace("\n", "\n    ") + "\n").encode("utf-8", "backslashreplace")
 
 

@@ -8,7 +8,6 @@ how they are kept; a value of the wrong type is refused, never bent: ``True`` is
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,7 +42,9 @@ class Preference:
         """Return ``value`` where it may be; :raises InvalidInput: with what may be, and near choices."""
         if type(value) is type(self.default) and self._within(value):
             return value
-        near = difflib.get_close_matches(str(value).lower(), self.choices, n=1)
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(value).lower(), self.choices, n=1)
         offer = f"Did you mean {near[0]!r}? " if near else ""
         raise InvalidInput(
             f"preference {self.name!r} cannot be {value!r}", advice=f"{offer}It is {self.allowed}.", name=self.name
@@ -102,7 +103,9 @@ def named(name: str) -> Preference:
     found = PREFERENCES.get(name) or PREFERENCES.get(name.lower().replace("-", "_"))
     if found is not None:
         return found
-    near = difflib.get_close_matches(name.lower(), PREFERENCES, n=3)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), PREFERENCES, n=3)
     offer = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(PREFERENCES)}."
     raise InvalidInput(f"there is no preference {name!r}", advice=offer, name=name)
 

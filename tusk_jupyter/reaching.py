@@ -7,7 +7,6 @@ names a saved connection opens it and leaves the current one alone.
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,10 +18,11 @@ from tusk_jupyter.errors import ConnectionNotFound, InvalidInput, NoActiveConnec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tusk_jupyter.connections.connection import Connection, Target
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.credentials import Credentials
     from tusk_jupyter.connections.registry import Connections
     from tusk_jupyter.connections.steps import Step, Walk
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
 
@@ -144,8 +144,10 @@ class Reaching:
         return [*active, *(name for name in self.saved.names() if name not in active)]
 
     def _not_found(self, name: str) -> ConnectionNotFound:
+        from difflib import get_close_matches
+
         names = self.known_names()
-        near = difflib.get_close_matches(name, names, n=3)
+        near = get_close_matches(name, names, n=3)
         offer = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         there = f"There are: {', '.join(names)}." if names else "Nothing is connected or saved yet: %tusk_connect."
         return ConnectionNotFound(f"there is no connection named {name!r}", name=name, advice=f"{offer}{there}")

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tusk_jupyter.connections.connection import Connection, Target
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.credentials import Credentials, Kind
     from tusk_jupyter.connections.saved import Group, SavedConnection
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.files import Files
 
@@ -125,7 +126,7 @@ class Saved:
         if connection.target.embedded is not None:
             return {}
         keys: dict[Kind, tuple[str, ...]] = {kind: (connection.id, kind) for kind in KINDS}
-        keys["db"] = connection.password_key
+        keys["db"] = connection.target.password_key
         return {kind: secret for kind, key in keys.items() if (secret := self._credentials.recall(key)) is not None}
 
     def rename(self, name_or_id: str, new: str) -> SavedConnection:

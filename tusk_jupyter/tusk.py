@@ -2,8 +2,9 @@
 
 What a cell, a widget and the public functions call is here or on its ``connections``, ``queries``, ``credentials``
 and ``storage``. Everything below gets what it needs as arguments. It is thread-safe: each part has a lock of its own,
-held only to decide. psycopg, pandas and pyarrow load with the first connection and the first rows, not here:
-``%load_ext`` has 100 ms for everything, the SQLite file and the log included.
+held only to decide. psycopg, pandas and pyarrow load with the first connection and the first rows, not here, and so
+does what runs a statement (:mod:`tusk_jupyter.running`): ``%load_ext`` has 100 ms for everything, the SQLite file and
+the log included.
 
 The module is not called ``state``: importing a submodule sets it on the package, over the public
 ``tusk_jupyter.state()``.
@@ -13,10 +14,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-import platform
-import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +23,7 @@ from traitlets.config import SingletonConfigurable
 from tusk_jupyter import paths
 from tusk_jupyter.connections.credentials import Credentials
 from tusk_jupyter.connections.registry import Connections
-from tusk_jupyter.errors import ConnectionLost, TuskError
-from tusk_jupyter.events import Events, QueryEvent
+from tusk_jupyter.events import Events
 from tusk_jupyter.kernel_preferences import KernelPreferences
 from tusk_jupyter.preferences import trait
 from tusk_jupyter.queries.registry import Queries
@@ -40,41 +37,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tusk_jupyter.connections.connection import Connection
-    from tusk_jupyter.queries.execution import Execution, Outcome
+    from tusk_jupyter.errors import TuskError
+    from tusk_jupyter.health import AppInfo
+    from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
-    from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.running import CellOptions
     from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
     from tusk_jupyter.storage.integrity import DatabaseHealth
 
 logger = logging.getLogger("tusk_jupyter.tusk")
-
-
-@dataclass(frozen=True, slots=True)
-class CellOptions:
-    """What a cell may say about its run; ``None`` takes the preference."""
-
-    limit: int | None = None
-    timeout_s: float | None = None
-    format: str | None = None
-    exact: bool = False
-    on_error: str = "stop"
-    history: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AppInfo:
-    """Which versions are at work."""
-
-    name: str
-    version: str
-    platform: str
-    python: str
-    ipython: str | None
-    ipykernel: str | None
-    psycopg: str | None
-    libpq: str | None
 
 
 class Tusk(Reaching, SingletonConfigurable):
@@ -94,7 +67,7 @@ class Tusk(Reaching, SingletonConfigurable):
         super().__init__(**kwargs)
         self.events = Events()
         self.credentials = Credentials()
-        self.connections = Connections(credentials=self.credentials, events=self.events, on_disconnect=self._mark)
+        self.connections = Connections(credentials=self.credentials, events=self.events, on_disconnect=self.mark)
         self.queries = Queries()
         self.results = RecentResults()
         self.files = Files()
@@ -131,7 +104,7 @@ class Tusk(Reaching, SingletonConfigurable):
 
             retention.start(self.files.database, days=self.history_days)
         for connection in self.connections.active():
-            self._mark(connection)
+            self.mark(connection)
         return problems
 
     def get_preference(self, name: str) -> bool | int | str:
@@ -183,90 +156,33 @@ class Tusk(Reaching, SingletonConfigurable):
         on_tick: Callable[[Execution], None] | None = None,
     ) -> Iterator[Step]:
         """Run a script on a connection's session, statement by statement; see ``queries.script.Script.steps``."""
-        chosen = options or CellOptions()
-        session = connection.session(ask)
-        from tusk_jupyter.queries.endings import Source
-        from tusk_jupyter.queries.script import Script
+        from tusk_jupyter import running
 
-        def start(execution: Execution) -> None:
-            self.queries.register(execution)
-            self.events.emit(QueryEvent("started", connection.id, execution.id))
-
-        def end(statement: Statement, execution: Execution | None, outcome: Outcome) -> None:
-            self._ended(connection, statement, execution, outcome, history=chosen.history)
-
-        yield from Script(
-            session=session,
-            source=Source(prefix, script),
+        return running.steps(
+            self,
+            script,
             names=names,
-            options=self._run_options(chosen, connection),
-            on_error=chosen.on_error,
-            timeout_s=chosen.timeout_s,
-            on_start=start,
+            connection=connection,
+            prefix=prefix,
+            options=options,
+            ask=ask,
             on_tick=on_tick,
-            on_end=end,
-        ).steps()
-
-    def _run_options(self, chosen: CellOptions, connection: Connection) -> Any:
-        from tusk_jupyter.queries.delivery import Options
-        from tusk_jupyter.results.options import FrameOptions
-
-        numeric: Any = "decimal" if chosen.exact else self.numeric
-        uuid: Any = self.uuid
-        dates: Any = self.dates
-        arrow_numeric: Any = self.arrow_numeric
-        limit = chosen.limit if chosen.limit is not None else (self.limit or None)
-        return Options(
-            frame=FrameOptions(numeric=numeric, uuid=uuid, dates=dates, arrow_numeric=arrow_numeric),
-            format=chosen.format or self.format,
-            limit=limit,
-            read_only=connection.target.settings.read_only,
         )
 
-    def _ended(
-        self,
-        connection: Connection,
-        statement: Statement,
-        execution: Execution | None,
-        outcome: Outcome,
-        *,
-        history: bool,
-    ) -> None:
-        if execution is not None:
-            self.queries.unregister(execution.id)
-            self._announce(connection, execution, outcome)
-        if outcome.result is not None:
-            self.results.add(outcome.result)
-        self._mark(connection)
-        if outcome.error is not None:
-            from tusk_jupyter.queries import commit
+    @contextmanager
+    def transaction(self, name: str | None = None) -> Iterator[Connection]:
+        """Commit at the end of the block, roll back on an error; inside an open transaction, a savepoint."""
+        from tusk_jupyter.queries import blocks
 
-            commit.resolve(outcome.error, connection)
-            if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
-                # libpq only saw its peer go away; the tunnel knows why
-                outcome.error.facts = (*outcome.error.facts, ("ssh", broken.message))
-        if (
-            history
-            and self.history
-            and connection.target.history
-            and self.storage is not None
-            and execution is not None
-        ):
-            from tusk_jupyter.queries import journal
-            from tusk_jupyter.storage.history import HistoryRow, record
+        connection = self.connection(name)
+        try:
+            with blocks.transaction(connection):
+                yield connection
+        finally:
+            self.mark(connection)
 
-            facts = journal.facts(statement, execution, outcome)
-            database = connection.server.dbname if connection.server is not None else None
-            row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
-            record(self.storage, row)
-
-    def _announce(self, connection: Connection, execution: Execution, outcome: Outcome) -> None:
-        status = {"completed": "completed", "cancelled": "cancelled"}.get(outcome.state, "failed")
-        tag = outcome.result.command_tag if outcome.result is not None else None
-        error = outcome.error.info() if outcome.error is not None else None
-        self.events.emit(QueryEvent(status, connection.id, execution.id, execution.rows, tag, error))  # type: ignore[arg-type]
-
-    def _mark(self, connection: Connection) -> None:
+    def mark(self, connection: Connection) -> None:
+        """Keep what a later kernel is told of a connection's open transaction in step with it."""
         session = connection.live_session
         open_now = session.transaction if session is not None else None
         since = open_now.since.strftime("%Y-%m-%d %H:%M:%S UTC") if open_now is not None else None
@@ -277,22 +193,9 @@ class Tusk(Reaching, SingletonConfigurable):
 
     def app_info(self) -> AppInfo:
         """Return the versions at work; a part that is not loaded yet is looked up without importing it."""
-        from importlib import metadata
+        from tusk_jupyter import health
 
-        def version(package: str) -> str | None:
-            try:
-                return metadata.version(package)
-            except metadata.PackageNotFoundError:
-                return None
-
-        libpq = None
-        if "psycopg" in sys.modules:
-            number = sys.modules["psycopg"].pq.version()
-            libpq = f"{number // 10000}.{number % 10000}"
-        return AppInfo(
-            "tusk-jupyter", __version__, platform.platform(), platform.python_version(),
-            version("ipython"), version("ipykernel"), version("psycopg"), libpq,
-        )  # fmt: skip
+        return health.versions()
 
     @property
     def log_directory(self) -> Path | None:
@@ -308,15 +211,3 @@ class Tusk(Reaching, SingletonConfigurable):
     def check_database_health(self) -> DatabaseHealth:
         """Check the whole SQLite file, have it repaired where it is damaged, and return what was found."""
         return self.storage.health()
-
-    @contextmanager
-    def transaction(self, name: str | None = None) -> Iterator[Connection]:
-        """Commit at the end of the block, roll back on an error; inside an open transaction, a savepoint."""
-        from tusk_jupyter.queries import blocks
-
-        connection = self.connection(name)
-        try:
-            with blocks.transaction(connection):
-                yield connection
-        finally:
-            self._mark(connection)

@@ -167,6 +167,76 @@ def test_what_is_typed_survives_what_happens_elsewhere(seeded):
     expect(seeded.field("User")).to_have_value("tester")
 
 
+def test_by_keyboard_alone_and_no_shortcut_of_the_front_end_fires(seeded):
+    root, keyboard = seeded.root, seeded.notebook.page.keyboard
+    cells = seeded.notebook.page.locator(".jp-Notebook .jp-Cell")
+    root.get_by_label("Search connections").focus()
+    keyboard.type("bdd")
+    expect(root.get_by_text("nothing of that name")).to_be_visible()
+    keyboard.press("Escape")
+    keyboard.press("ArrowDown")
+    expect(seeded.item("alpha")).to_be_focused()
+    # letters go to the list: in the notebook's command mode b adds a cell, and d twice deletes one
+    keyboard.type("b")
+    expect(seeded.item("beta")).to_be_focused()
+    keyboard.type("ddxa")
+    expect(seeded.item("alpha")).to_be_focused()
+    keyboard.press("ArrowLeft")
+    expect(seeded.item("Local")).to_be_focused()
+    keyboard.press("ArrowLeft")
+    expect(seeded.item("alpha")).to_have_count(0)
+    expect(seeded.item("Local")).to_have_attribute("aria-expanded", "false")
+    keyboard.press("ArrowRight")
+    keyboard.press("End")
+    expect(seeded.item("beta")).to_be_focused()
+    keyboard.press("Enter")
+    expect(seeded.item("beta")).to_contain_text("connected, current")
+    expect(seeded.item("beta")).to_be_focused()
+    keyboard.press("ArrowUp")
+    keyboard.press("F2")
+    expect(seeded.field("Name")).to_be_focused()
+    keyboard.type("-dd")
+    expect(seeded.item("alpha")).to_contain_text("edited")
+    keyboard.press("Escape")
+    expect(seeded.field("Name")).to_have_value("alpha")
+    keyboard.press("Escape")
+    expect(seeded.item("alpha")).to_be_focused()
+    keyboard.press("Delete")
+    expect(root.get_by_role("alertdialog")).to_be_visible()
+    keyboard.press("Escape")
+    expect(root.get_by_role("alertdialog")).to_be_hidden()
+    expect(seeded.item("alpha")).to_be_focused()
+    keyboard.press("Delete")
+    expect(seeded.button("Cancel")).to_be_focused()
+    keyboard.press("Shift+Tab")
+    keyboard.press("Enter")
+    expect(seeded.item("alpha")).to_have_count(0)
+    assert cells.count() == 4
+
+
+def test_what_is_typed_survives_what_happens_elsewhere(seeded):
+    root = seeded.root
+    seeded.item("alpha").click()
+    seeded.field("User").fill("some")
+    seeded.notebook.run(3)
+    other = Manager(seeded.notebook, cell=3)
+    other.item("alpha").click()
+    other.field("Database").fill("elsewhere")
+    other.button("Save").click()
+    expect(other.note).to_have_text("alpha is saved")
+    seeded.field("User").focus()
+    expect(seeded.field("Database")).to_have_value("elsewhere")
+    expect(seeded.field("User")).to_have_value("some")
+    expect(seeded.field("User")).to_be_focused()
+    # and from one connection to the other and back
+    seeded.item("beta").click()
+    expect(seeded.field("User")).to_have_value("tester")
+    seeded.item("alpha").click()
+    expect(seeded.field("User")).to_have_value("some")
+    root.get_by_role("button", name="Revert").click()
+    expect(seeded.field("User")).to_have_value("tester")
+
+
 def test_a_url_is_taken_apart(seeded):
     seeded.root.get_by_role("button", name="New connection").click()
     seeded.field("Host").fill("postgresql+psycopg://me:s%40cret-canary@db.example.org:6432/shop?sslmode=require&options=-c%20x")
@@ -177,3 +247,16 @@ def test_a_url_is_taken_apart(seeded):
     expect(seeded.field("TLS")).to_have_value("require")
     expect(seeded.field("Password")).to_have_attribute("placeholder", "typed, not saved yet")
     assert "cret-canary" not in seeded.notebook.page.content()
+
+
+def test_without_a_kernel_it_is_a_list_with_nothing_to_press(seeded):
+    notebook = seeded.notebook
+    notebook.run(3)
+    Manager(notebook, cell=3)
+    notebook.save()
+    notebook.open_without_kernel()
+    seen = notebook.output(3)
+    for name in ("Local", "alpha", "beta"):
+        expect(seen.get_by_text(name, exact=True).first).to_be_visible()
+    expect(seen.get_by_role("button").and_(notebook.page.locator(".tusk-mgr button"))).to_have_count(0)
+    notebook.screenshot("manager-without-kernel", seen)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 
 import pytest
 
 from tests.fix_postgres import PASSWORD
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -55,10 +55,7 @@ def test_a_connect_that_hangs_ends_by_its_own_limit(kernels, silent):
 def answer_prompt(kernel, line, password):
     """Run a line that asks for a password, answer it, and return the reply and the prompt."""
     msg_id = kernel.send(line, allow_stdin=True)
-    deadline = time.monotonic() + 20
-    while not kernel.client.stdin_channel.msg_ready():
-        assert time.monotonic() < deadline, "no prompt"
-        kernel.client.stdin_channel.socket.poll(50)
+    wait_until(kernel.client.stdin_channel.msg_ready, timeout=20)
     prompt = kernel.client.get_stdin_msg(timeout=5)["content"]
     kernel.client.input(password)
     return kernel.collect(msg_id), prompt

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from contextlib import suppress
 
 import psycopg
@@ -12,7 +11,7 @@ import pytest
 
 from tests.waiting import wait_until
 
-SAY = "import logging, time; logging.getLogger('tusk_jupyter.test')"
+SAY = "import logging; logging.getLogger('tusk_jupyter.test')"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ \S+ \S+: ")
 
 
@@ -29,16 +28,14 @@ def watched(kernels, tmp_path):
     return start
 
 
-def test_both_sinks_have_a_line_within_a_tenth_of_a_second(watched):
-    """Looked at from inside the kernel, while the cell still runs."""
+def test_both_sinks_have_a_line_while_its_cell_still_runs(watched, tmp_path):
     kernel, file, console = watched()
-    took = kernel.run(
-        f"{SAY}.warning('a line')\nstart = time.monotonic()\n"
-        f"while not all('a line' in open(p).read() for p in ({str(file)!r}, {str(console)!r})):\n"
-        "    assert time.monotonic() - start < 20\n    time.sleep(0.001)\n"
-        "print(time.monotonic() - start)"
-    )
-    assert float(took.stdout) < 20
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    cell = kernel.send(f"{SAY}.warning('a line')\nprint(open({str(gate)!r}).read())")
+    wait_until(lambda: all("a line" in sink.read_text() for sink in (file, console)))
+    gate.write_text("the cell was still running")
+    assert kernel.collect(cell).stdout == "the cell was still running\n"
     same = [line for line in file.read_text().splitlines() if "a line" in line]
     assert same == [line for line in console.read_text().splitlines() if "a line" in line]
     assert LINE.match(same[0])
@@ -134,8 +131,6 @@ def test_a_console_that_nobody_reads_stops_no_cell(kernels, tmp_path):
             os.write(writing, b"x" * 4096)
     os.set_blocking(writing, True)
     os.close(writing)
-    start = time.monotonic()
     kernel.run("import logging\nfor n in range(300): logging.getLogger('tusk_jupyter.test').info('line %d', n)")
     assert "line 299" in kernel.run("%tusk logs").value
-    assert time.monotonic() - start < 30
     os.close(reading)

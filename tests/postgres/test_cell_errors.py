@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -258,23 +257,22 @@ def session_pid(cells):
 def test_timeout_stops_the_statement_and_keeps_the_session(cells, database):
     pid = session_pid(cells)
     cells.run("%sql create temp table mine as select 7 as x")
-    start = time.monotonic()
-    error = cells.run("%%sql --timeout 300ms\nselect pg_sleep(30)", ok=False).exception
-    assert time.monotonic() - start < 5
+    error = cells.run("%%sql --timeout 300ms\nselect pg_sleep(600)", ok=False).exception
     assert type(error) is QueryTimeout
     assert error.duration_s == pytest.approx(0.3)
     assert "--timeout" in str(error)
     assert session_pid(cells) == pid
     assert "7" in cells.run("%sql select x from mine").value
-    assert not running(database, "pg_sleep(30)")
+    assert not running(database, "pg_sleep(600)")
 
 
-def test_timeout_is_the_whole_cells(cells):
-    start = time.monotonic()
-    body = "select pg_sleep(0.25);" * 40
+def test_timeout_is_the_whole_cells(cells, database):
+    cells.run("%sql create sequence done")
+    # each has time enough by itself, all of them take ten seconds at least
+    body = "select pg_sleep(0.25), nextval('done');" * 40
     reply = cells.run(f"%%sql --timeout 600ms\n{body}", ok=False)
     assert type(reply.exception) is QueryTimeout
-    assert time.monotonic() - start < 5
+    assert ask(database, "select last_value from done") < 20
     assert reply.exception.duration_s == pytest.approx(0.6)
 
 

@@ -11,10 +11,10 @@ import pytest
 from tests.fix_postgres import PASSWORD
 from tests.postgres.test_connect_failures import Authority, TlsServer, listener, web
 from tests.waiting import ask, wait_until
-from tusk_jupyter.connections.connection import Limits, Target
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.steps import NAMES, Step, walk
+from tusk_jupyter.connections.target import Limits, Target
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
 from tusk_jupyter.secret import Secret
 

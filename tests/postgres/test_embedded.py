@@ -10,16 +10,20 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import psycopg
 import pytest
 
+from tests.waiting import wait_until
 from tests.worlds import missing, server_account
 from tusk_jupyter.connections import embedded
 from tusk_jupyter.connections.embedded import binaries, watchdog
 from tusk_jupyter.connections.embedded import cluster as clusters
+from tusk_jupyter.connections.embedded import server as servers
 from tusk_jupyter.demo import flights
 from tusk_jupyter.errors import ConnectionFailed, ConnectionNotFound, InvalidInput
 
@@ -45,12 +49,7 @@ sys.stdin.read()
 """
 
 
-def until(condition, *, limit=20.0):
-    deadline = time.monotonic() + limit
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-    return found
+until = partial(wait_until, timeout=20)
 
 
 def watchdogs(folder):
@@ -417,11 +416,14 @@ def test_drop_is_refused_while_another_process_uses_it_and_deletes_only_ours(pla
         embedded.drop("main", place.directory)
 
 
-def test_attaching_is_fast(shared):
-    shared.start()
-    began = time.perf_counter()
-    shared.start()
-    assert time.perf_counter() - began < 0.2
+def test_attaching_starts_nothing_and_waits_for_nothing(shared, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a process was started, or the server was waited for")
+
+    first = shared.start()
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(servers, "time", SimpleNamespace(monotonic=time.monotonic, sleep=refuse))
+    assert shared.start() == first
 
 
 def load(server):

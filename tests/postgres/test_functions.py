@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
@@ -181,13 +180,11 @@ def test_a_failed_connect_is_an_error_and_keeps_nothing(tusk, server):
 
 
 def test_disconnect_cancels_what_runs_and_leaves_nothing_on_the_server(connection, database):
-    join = background(lambda: api.sql("select pg_sleep(60)"))
-    wait_until(lambda: running(database, "pg_sleep(60)"))
-    start = time.monotonic()
+    join = background(lambda: api.sql("select pg_sleep(600)"))
+    wait_until(lambda: running(database, "pg_sleep(600)"))
     api.state().connections.disconnect("db")
     with pytest.raises((QueryCancelled, ConnectionLost)):
         join()
-    assert time.monotonic() - start < 5
     wait_until(lambda: not backends(database))
 
 

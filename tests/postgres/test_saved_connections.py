@@ -168,7 +168,7 @@ def test_a_saved_password_opens_without_a_prompt(shell, tusk, guarded):
     opened = tusk.connections.current
     shell.run("%tusk disconnect shop")
     # another kernel's memory knows nothing of the target, only the store does
-    tusk.credentials.forget(opened.password_key)
+    tusk.credentials.forget(opened.target.password_key)
     shell.run("%tusk_connect shop")
     assert "secretive" in shell.run("%sql select current_user").value
 

@@ -124,6 +124,38 @@ def test_an_ssh_password_is_asked_for(shell, known, place, answers, sshd):
     assert "secretive" in shell.run("%sql select current_user").value
 
 
+def test_a_refused_passphrase_is_not_tried_again_by_itself(shell, tusk, known, place, answers, sshd, ssh_keys):
+    answers(PASSPHRASE)
+    way = f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'locked'}"
+    shell.run(f"%tusk_connect {place} {way} --name shop --save")
+    shell.run("%tusk disconnect shop")
+    saved = tusk.saved.get("shop")
+    tusk.credentials.delete(saved.id)
+    asked = answers("wrong", "wrong again")
+    assert shell.run("%tusk_connect shop", ok=False).exception.kind == "ssh"
+    assert ["refused" in question for question in asked.questions] == [False, True, True]  # two answers, then nobody
+    assert not tusk.credentials.has_password((saved.id, "sshkey"))
+    asked = answers(PASSPHRASE)
+    shell.run("%tusk_connect shop")
+    assert "refused" not in asked.questions[0]
+
+
+def test_a_kept_passphrase_that_is_refused_is_asked_for(shell, tusk, known, place, answers, sshd, ssh_keys):
+    answers(PASSPHRASE)
+    way = f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'locked'}"
+    shell.run(f"%tusk_connect {place} {way} --name shop --save")
+    shell.run("%tusk disconnect shop")
+    tusk.credentials.store(tusk.saved.get("shop").id, "sshkey", Secret("older"))
+    asked = answers(PASSPHRASE)
+    shell.run("%tusk_connect shop")
+    assert len(asked.questions) == 1
+    assert "refused" in asked.questions[0]
+    shell.run("%tusk disconnect shop")
+    again = answers()
+    shell.run("%tusk_connect shop")  # what was typed is newer than what is kept
+    assert again.questions == []
+
+
 def test_two_bastions_do_not_share_a_password(shell, known, place, by_key, make_sshd, ssh_keys, home, answers):
     asked = answers()
     shell.run(f"%tusk_connect {place} {by_key} --name one")

@@ -10,11 +10,11 @@ import pytest
 from tests.fix_postgres import PASSWORD as DB_PASSWORD
 from tests.fix_sshd import PASSPHRASE
 from tests.waiting import wait_until
-from tusk_jupyter.connections.connection import Limits, Target
 from tusk_jupyter.connections.conninfo import parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.saved import SshTunnel
 from tusk_jupyter.connections.steps import NAMES, walk
+from tusk_jupyter.connections.target import Limits, Target
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionTimeout, SshError
 from tusk_jupyter.secret import Secret
 

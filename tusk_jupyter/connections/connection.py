@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.credentials import Credentials
-    from tusk_jupyter.connections.opening import Refused, ServerInfo, Settings
+    from tusk_jupyter.connections.opening import Refused, ServerInfo
     from tusk_jupyter.connections.pool import ConnectionPool
-    from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.events import Events
     from tusk_jupyter.secret import Secret
 
@@ -48,30 +48,6 @@ log = logging.getLogger("tusk_jupyter.connections")
 GRACE_S = 0.5
 # an SSH host key, an SSH password or passphrase, the database's password, and one of them again
 QUESTIONS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds and sizes of a connection, the contract's defaults."""
-
-    connect_timeout_s: float = 10.0
-    pool_size: int = 5
-    pool_timeout_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What to connect to and how; two connects to an equal target are the same connection."""
-
-    conninfo: Conninfo
-    settings: Settings
-    limits: Limits = field(default_factory=Limits)
-    embedded: str | None = None
-    notes: tuple[str, ...] = ()
-    ask: bool = False
-    ssh: SshTunnel | None = None
-    saved_id: str | None = None
-    history: bool = True
 
 
 class Connection:
@@ -210,13 +186,13 @@ class Connection:
             self._refused(outcome.error, password)
             raise outcome.error
         if password is not None:
-            self._credentials.remember(self.password_key, password)
+            self._credentials.remember(self.target.password_key, password)
         return outcome
 
     def _refused(self, error: TuskError, password: Secret | None) -> None:
         if not isinstance(error, AuthenticationFailed):
             return
-        self._credentials.forget(self.password_key)
+        self._credentials.forget(self.target.password_key)
         if password is not None and self.target.saved_id and password == self._credentials.find(self.id, "db"):
             # not asked for again by itself: a server may lock the role after a few refusals
             error.advice = (
@@ -289,7 +265,7 @@ class Connection:
         from tusk_jupyter.connections import opening
 
         # memory first: what opened the session is there, and a keychain may ask or be locked by now
-        password = self._credentials.recall(self.password_key) or self._known_password()
+        password = self._credentials.recall(self.target.password_key) or self._known_password()
         outcome = self._open(password, self.target.limits.connect_timeout_s)
         if isinstance(outcome, opening.Refused):
             log.warning("the pool of %s: %s", self.name, outcome.error)
@@ -300,16 +276,7 @@ class Connection:
         if (given := self._whole().password) is not None:
             return given
         kept = self._credentials.find(self.id, "db") if self.target.saved_id is not None else None
-        return kept or self._credentials.recall(self.password_key)
-
-    @property
-    def password_key(self) -> tuple[str, ...]:
-        """What this kernel's memory knows the password by: the server and the user, not the connection."""
-        ssh = self.target.ssh
-        # behind two bastions the same «localhost» is two servers
-        way = (ssh.config_alias or "", ssh.host, str(ssh.port)) if ssh is not None else ()
-        given = (self.target.conninfo.get(key) for key in ("host", "hostaddr", "port", "dbname", "user", "service"))
-        return (*(value or "" for value in given), *way)
+        return kept or self._credentials.recall(self.target.password_key)
 
     def close(self) -> None:
         """Cancel what runs, close session and pool; closing twice is fine."""
@@ -328,7 +295,10 @@ class Connection:
 
     def _change(self, status: str, error: TuskError | None = None) -> None:
         self.status = status
-        log.info("connection %s: %s", self.name, status)
+        if error is None:
+            log.info("connection %s: %s", self.name, status)
+        else:
+            log.warning("connection %s: %s: %s", self.name, type(error).__name__, error.message)
         if status != "disconnecting":
             info = error.info() if error is not None else None
             self._events.emit(ConnectionEvent(status, self.id, self.name, info))  # type: ignore[arg-type]

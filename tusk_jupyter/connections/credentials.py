@@ -14,20 +14,18 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import subprocess
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from tusk_jupyter.connections.keychain import Keychain
 from tusk_jupyter.errors import AuthenticationFailed, CredentialNotFound, InvalidInput, KeyringError
 from tusk_jupyter.secret import Secret
-from tusk_jupyter.translate import NO_KEYCHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tusk_jupyter.connections.keychain import KeychainState
+    from tusk_jupyter.connections.keychain import Keychain, KeychainState
 
 log = logging.getLogger("tusk_jupyter.connections")
 COMMAND_TIMEOUT_S = 60.0
@@ -76,6 +74,8 @@ def from_command(command: str) -> Secret:
 
 def _first_line(command: str) -> Secret | str:
     """Return the password or why there is none; what was printed is in no frame of an exception."""
+    import subprocess
+
     try:
         done = subprocess.run(  # noqa: S603 - running the user's own command is the option's purpose
             shlex.split(command), capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
@@ -92,12 +92,20 @@ class Credentials:
     """The passwords of this kernel: typed ones by what they open, saved ones by connection id and kind."""
 
     def __init__(self, keychain: Keychain | None = None) -> None:
-        self.keychain = keychain or Keychain()
+        if keychain is not None:
+            self.keychain = keychain
         self._lock = threading.Lock()
         self._known: dict[tuple[str, ...], Secret] = {}
         self._refused: dict[tuple[str, ...], Secret] = {}
         self._told: set[tuple[str, str]] = set()
         self._warnings: list[str] = []
+
+    @cached_property
+    def keychain(self) -> Keychain:
+        """The operating system's, imported when a password is first looked for: no load needs it."""
+        from tusk_jupyter.connections.keychain import Keychain
+
+        return Keychain()
 
     def remember(self, key: tuple[str, ...], password: Secret) -> None:
         """Keep ``password`` until the kernel ends."""
@@ -170,6 +178,8 @@ class Credentials:
             return None
         except KeyringError as error:
             failure = error
+        from tusk_jupyter.translate import NO_KEYCHAIN
+
         if failure.message != NO_KEYCHAIN:
             self._add(self._warning(failure, _READING))
         return None
@@ -191,6 +201,8 @@ class Credentials:
             failure = error
         else:
             return
+        from tusk_jupyter.translate import NO_KEYCHAIN
+
         if failure.message != NO_KEYCHAIN:
             self._add(self._warning(failure, _REMOVING))
 

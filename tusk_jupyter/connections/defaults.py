@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.connections import conninfo
-from tusk_jupyter.connections.connection import Target
+from tusk_jupyter.connections.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

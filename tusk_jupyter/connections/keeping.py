@@ -11,13 +11,15 @@ import getpass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.connections.conninfo import Conninfo, parse_duration
+from tusk_jupyter.connections.conninfo import Conninfo
+from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.connections.keywords import KEYWORDS, SECRET_KEYWORDS
 from tusk_jupyter.connections.saved import SavedConnection
 
 if TYPE_CHECKING:
-    from tusk_jupyter.connections.connection import Connection, Limits, Target
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.embedded import EmbeddedServer
+    from tusk_jupyter.connections.target import Limits, Target
 
 # libpq's keyword → the column that holds it
 _COLUMNS = {
@@ -41,8 +43,8 @@ def target_of(saved: SavedConnection, *, embedded: Conninfo | None = None) -> Ta
 
     :param embedded: where the embedded server of the record listens this time.
     """
-    from tusk_jupyter.connections.connection import Limits, Target
     from tusk_jupyter.connections.opening import Settings
+    from tusk_jupyter.connections.target import Limits, Target
 
     given = {key: value for key, column in _COLUMNS.items() if (value := getattr(saved, column)) is not None}
     info = Conninfo((*saved.parameters.items(), *given.items(), ("port", str(saved.port))))
@@ -113,7 +115,7 @@ def _is_kept(key: str, given: dict[str, str]) -> bool:
 
 
 def _chosen_limits(limits: Limits) -> dict[str, float]:
-    from tusk_jupyter.connections.connection import Limits as Defaults
+    from tusk_jupyter.connections.target import Limits as Defaults
 
     return {
         name: value

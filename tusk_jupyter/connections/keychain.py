@@ -105,6 +105,7 @@ class Keychain:
         self._lock = threading.Lock()
         self._silent_until = 0.0
         self._turn = threading.Lock()
+        self._logged: str | None = None
 
     def read(self, user: str) -> Secret | None:
         """Return what is kept for ``user``; :raises KeyringError: when the keychain does not say."""
@@ -156,8 +157,12 @@ class Keychain:
             raise _silence()
         outcome = answer.result()
         if isinstance(outcome, KeyringError):
-            log.warning("keychain: %s (%s)", outcome, outcome.detail)
+            # a machine without a keychain says so at each password: once is enough until something else happens
+            level = logging.DEBUG if outcome.message == self._logged else logging.WARNING
+            self._logged = outcome.message
+            log.log(level, "keychain: %s (%s)", outcome, outcome.detail)
             raise outcome
+        self._logged = None
         return outcome
 
     def _leave(self, call: _Call[T], *, silent_s: float | None = None) -> None:

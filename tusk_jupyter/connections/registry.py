@@ -6,20 +6,18 @@ taken name is refused unless it is to the same place, because cells elsewhere in
 
 from __future__ import annotations
 
-import difflib
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.connections.connection import Connection
-from tusk_jupyter.connections.conninfo import default_name
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput, NoActiveConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tusk_jupyter.connections.connection import Target
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.credentials import Credentials
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.events import Events
     from tusk_jupyter.secret import Secret
 
@@ -70,6 +68,8 @@ class Connections:
         :raises InvalidInput: when the name stands for another target.
         :raises TuskError: when the server cannot be reached or refuses; nothing is kept then.
         """
+        from tusk_jupyter.connections.connection import Connection
+
         known = self._known(name, target)
         if name is not None and known is not None and not _same(known.target, target):
             raise _taken(name, known)
@@ -95,6 +95,8 @@ class Connections:
             return next((c for c in self._by_name.values() if _same(c.target, target)), None)
 
     def _name(self, connection: Connection) -> None:
+        from tusk_jupyter.connections.conninfo import default_name
+
         server = connection.server
         found = default_name(dbname=server.dbname if server else None, host=server.host if server else None)
         with self._lock:
@@ -118,7 +120,9 @@ class Connections:
             if name in self._by_name:
                 return self._by_name[name]
             names = list(self._by_name)
-        near = difflib.get_close_matches(name, names, n=3)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, names, n=3)
         known = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         there = f"Connected are: {', '.join(names)}." if names else "Nothing is connected yet."
         raise ConnectionNotFound(f"there is no connection named {name!r}", name=name, advice=f"{known}{there}")

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.credentials import Credentials, Kind
     from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.ssh_known_hosts import HostKey
+    from tusk_jupyter.connections.ssh_refusals import SecretKind
     from tusk_jupyter.connections.tunnel import Tunnel
     from tusk_jupyter.errors import SshError
     from tusk_jupyter.secret import Secret
 
     Ask = Callable[[str], Secret | None]
+
+
+_KIND: dict[SecretKind, Kind] = {"password": "ssh", "passphrase": "sshkey"}
 
 
 class Route:
@@ -78,8 +82,8 @@ class Route:
         tunnel = self._tunnel
         if tunnel is None or ask is None:
             return False
-        if tunnel.asks is not None:
-            return self._supply_secret(tunnel, ask)
+        if (wanted := tunnel.asks or tunnel.refused) is not None:
+            return self._supply_secret(tunnel, wanted, ask)
         confirm: Callable[[str], bool] | None = getattr(ask, "confirm", None)
         key = tunnel.unknown_key
         if key is None or confirm is None or not confirm(_question(key)):
@@ -91,8 +95,12 @@ class Route:
         """End the tunnel; closing twice is fine."""
         with self._lock:
             tunnel, self._tunnel = self._tunnel, None
-        if tunnel is not None:
-            tunnel.close()
+        if tunnel is None:
+            return
+        if tunnel.refused is not None:
+            # not tried again by itself: a bastion may lock out who errs too often
+            self._credentials.forget((self._id, _KIND[tunnel.refused]))
+        tunnel.close()
 
     def _made(self, ssh: SshTunnel, whole: Conninfo) -> Tunnel:
         with self._lock:
@@ -111,21 +119,22 @@ class Route:
             return self._tunnel
 
     def _kept(self, kind: Kind) -> Secret | None:
-        # a keychain is asked only where there can be something in it: it may be slow, or want to be unlocked
-        found = self._credentials.find(self._id, kind) if self._saved else None
-        return found or self._credentials.recall((self._id, kind))
+        # what was typed is newer than what is kept; and a keychain may be slow, or want to be unlocked
+        typed = self._credentials.recall((self._id, kind))
+        return typed or (self._credentials.find(self._id, kind) if self._saved else None)
 
-    def _supply_secret(self, tunnel: Tunnel, ask: Ask) -> bool:
-        if tunnel.asks == "password":
-            secret = ask(f"SSH password for {tunnel.ssh.username or ''}@{tunnel.ssh.host or tunnel.ssh.config_alias}: ")
-            tunnel.set_secrets(password=secret)
+    def _supply_secret(self, tunnel: Tunnel, wanted: SecretKind, ask: Ask) -> bool:
+        ssh = tunnel.ssh
+        if wanted == "password":
+            what = f"SSH password for {ssh.username or ''}@{ssh.host or ssh.config_alias}"
         else:
-            secret = ask(f"Passphrase of the SSH key {tunnel.ssh.key_path or ''}: ")
-            tunnel.set_secrets(passphrase=secret)
+            what = f"Passphrase of the SSH key {ssh.key_path or ''}"
+        secret = ask(f"{what} (the last one was refused): " if tunnel.refused else f"{what}: ")
         if secret is None:
             return False
-        # remembered before it has worked: the pool's connections need it too, and a wrong one is asked for again
-        self._credentials.remember((self._id, "ssh" if tunnel.asks == "password" else "sshkey"), secret)
+        tunnel.set_secrets(**{wanted: secret})
+        # remembered before it has worked: the pool's connections need it too; close() forgets a wrong one
+        self._credentials.remember((self._id, _KIND[wanted]), secret)
         return True
 
 

@@ -93,7 +93,8 @@ def denied(exc: BaseException, seen: Seen, prefix: str) -> Refusal:
         facts = (*facts, ("passed over", "; ".join(seen.passed_over)))
     message, advice, asks = _why_denied(exc, seen)
     error = refused(f"{prefix}{message}; it offers {offered}", seen, advice, exc, facts)
-    return Refusal(error, asks=asks)
+    wrong = seen.auth == "password" and seen.password_sent and not seen.expired
+    return Refusal(error, asks=asks, refused="password" if wrong else None)
 
 
 def _why_denied(exc: BaseException, seen: Seen) -> tuple[str, str, Literal["password"] | None]:

@@ -2,7 +2,7 @@
 
 An open port of this machine is open to all of its users, and whoever comes through it is, to the database, the bastion.
 On Linux the kernel says whose a connection is, so another user's is hung up on; elsewhere that is not to be had without
-privileges. The socket's directory is 0700 everywhere.
+privileges, so there whoever comes is let through. The socket's directory is 0700 everywhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 HANG_UP_S = 0.5
-_OWNER = 7
+# how often the kernel's tables are read for a peer, a millisecond each
+READS = 5
+_LOCAL, _OWNER, _INODE = 1, 7, 9
 
 
 class Forwarding:
@@ -124,16 +126,34 @@ class Forwarding:
 
 def _is_own(_host: str, port: int) -> bool:
     """Return whether the connection that comes from this port is this user's, or nobody can tell."""
-    # proc(5): the address is in hexadecimal as it lies in memory, the eighth column the owner; who comes by an IPv6
-    # socket to the IPv4 address is in the second table
+    rows: list[list[str]] = []
+    for _ in range(READS):
+        rows = _connections()
+        if (said := own(rows, port)) is not None:
+            return said
+    return not rows
+
+
+def _connections() -> list[list[str]]:
+    """Return the columns of the kernel's tables, none where there are none.
+
+    They are read in pieces while connections come and go: a row may be missing from one reading, seen on a busy
+    machine. So a peer that is not there is looked for again, and in the end refused.
+    """
+    found: list[list[str]] = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            found += map(str.split, Path(table).read_text("ascii").splitlines()[1:])
+    return [columns for columns in found if len(columns) > _INODE]
+
+
+def own(rows: list[list[str]], port: int) -> bool | None:
+    """Return whether rows of proc(5) say that the peer at this port is this user or root; ``None``: it is in none."""
+    # the address is in hexadecimal as it lies in memory; who comes by an IPv6 socket to the IPv4 address is mapped
     ipv4 = f"{int.from_bytes(socket.inet_aton(LOOPBACK), sys.byteorder):08X}:{port:04X}"
     mapped = f"{int.from_bytes(bytes((0, 0, 255, 255)), sys.byteorder):08X}{ipv4}".rjust(len(ipv4) + 24, "0")
-    for table, address in (("/proc/net/tcp", ipv4), ("/proc/net/tcp6", mapped)):
-        try:
-            lines = Path(table).read_text("ascii").splitlines()
-        except OSError:
-            continue
-        for columns in map(str.split, lines):
-            if len(columns) > _OWNER and columns[1] == address:
-                return columns[_OWNER] in (str(os.geteuid()), "0")
-    return True
+    for columns in rows:
+        if columns[_LOCAL] in (ipv4, mapped):
+            # what its owner has closed already has no inode, and 0 for an owner whoever that was
+            return columns[_INODE] != "0" and columns[_OWNER] in (str(os.geteuid()), "0")
+    return None

@@ -154,7 +154,8 @@ def _unread(file: Path, failure: Exception, *, given: bool) -> Refusal:
                 f"the passphrase does not open the SSH key {str(file)!r}",
                 advice=f"ssh-keygen -y -f {file} tells whether it is right.",
                 facts=facts,
-            )
+            ),
+            refused="passphrase",
         )
     return Refusal(
         SshError(

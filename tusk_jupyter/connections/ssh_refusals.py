@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     import asyncssh
 
 _LONGEST = 1000
+SecretKind = Literal["password", "passphrase"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A failed attempt: ``asks`` for a secret that was not given, or ``unknown`` is a key that nobody recorded yet."""
+    """A failed attempt.
+
+    ``asks`` for a secret that was not given, ``refused`` names one that was and is wrong, ``unknown`` is a host key
+    that nobody recorded yet.
+    """
 
     error: SshError
-    asks: Literal["password", "passphrase"] | None = None
+    asks: SecretKind | None = None
+    refused: SecretKind | None = None
     unknown: HostKey | None = None
 
 

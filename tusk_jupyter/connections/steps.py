@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from tusk_jupyter.connections.connection import Target
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.findings import Found
     from tusk_jupyter.connections.opening import ServerInfo
     from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.step_board import StepName
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.connections.tunnel import Tunnel
     from tusk_jupyter.secret import Secret
 

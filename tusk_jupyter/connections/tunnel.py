@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tusk_jupyter.connections import ssh_known_hosts, ssh_loop
 from tusk_jupyter.connections.ssh_address import written
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.ssh_forwarding import Forwarding
     from tusk_jupyter.connections.ssh_known_hosts import HostKey
-    from tusk_jupyter.connections.ssh_refusals import Refusal, Seen
+    from tusk_jupyter.connections.ssh_refusals import Refusal, SecretKind, Seen
     from tusk_jupyter.secret import Secret
 
 log = logging.getLogger("tusk_jupyter.connections.ssh")
@@ -68,7 +68,8 @@ class Tunnel:
         self.port = port
         self.name = name
         self.problem: SshError | None = None
-        self.asks: Literal["password", "passphrase"] | None = None
+        self.asks: SecretKind | None = None
+        self.refused: SecretKind | None = None
         self.unknown_key: HostKey | None = None
         self._secrets = (password, passphrase)
         self._confirm = confirm
@@ -168,7 +169,7 @@ class Tunnel:
             if self._live is not None:
                 return None
             if self._opening is None or self._opening.done():
-                self.asks = self.unknown_key = None
+                self.asks = self.refused = self.unknown_key = None
                 self._opening = ssh_loop.submit(self._open(timeout_s, self._generation))
                 _register(self)
             opening = self._opening
@@ -210,7 +211,7 @@ class Tunnel:
         else:
             log.info("SSH tunnel of %s: %s, %.0f ms", self.name, self.route, (time.monotonic() - started) * 1000)
         if isinstance(outcome, Refusal):
-            self.asks, self.unknown_key = outcome.asks, outcome.unknown
+            self.asks, self.refused, self.unknown_key = outcome.asks, outcome.refused, outcome.unknown
         return outcome
 
     def _timed_out(self, limit: float, stage: str) -> ConnectionTimeout:

@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.connections.conninfo import is_url, parse_duration
+from tusk_jupyter.connections.conninfo import is_url
+from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
 from tusk_jupyter.magics.options import Option, Options, identifier, next_word, one_of, unquoted, whole_number
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS, starts_like_statement

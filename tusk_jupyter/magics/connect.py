@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections import conninfo as conninfos
-from tusk_jupyter.connections.connection import Target
-from tusk_jupyter.connections.conninfo import Conninfo, parse_duration
+from tusk_jupyter.connections.conninfo import Conninfo
+from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES, SshTunnel, name_problem
+from tusk_jupyter.connections.target import Target
 from tusk_jupyter.errors import BindingError, InvalidInput
 from tusk_jupyter.magics.options import Option, Options, next_word, one_of, unquoted, whole_number, words
 from tusk_jupyter.magics.scrubbing import scrub_history

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections import conninfo as conninfos
+from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.connections.saved import Problem, SavedConnection, SshTunnel, problems
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS
@@ -137,13 +138,13 @@ class _Reading:
 
 def _limits(reading: _Reading, base: SavedConnection) -> dict[str, Any]:
     def milliseconds(text: str) -> int:
-        return round(conninfos.parse_duration(text) * _MS_PER_S)
+        return round(parse_duration(text) * _MS_PER_S)
 
     return {
         "statement_timeout_ms": reading.take("statement_timeout", milliseconds, None, base.statement_timeout_ms),
         "lock_timeout_ms": reading.take("lock_timeout", milliseconds, None, base.lock_timeout_ms),
-        "connect_timeout_s": reading.take("connect_timeout", conninfos.parse_duration, None, base.connect_timeout_s),
-        "pool_timeout_s": reading.take("pool_timeout", conninfos.parse_duration, None, base.pool_timeout_s),
+        "connect_timeout_s": reading.take("connect_timeout", parse_duration, None, base.connect_timeout_s),
+        "pool_timeout_s": reading.take("pool_timeout", parse_duration, None, base.pool_timeout_s),
         "pool_size": reading.number("pool_size", "the pool size", empty=None, before=base.pool_size),
     }
 

@@ -15,9 +15,9 @@ from tusk_jupyter.widgets.error_panel import ErrorPanel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tusk_jupyter.connections.connection import Target
     from tusk_jupyter.connections.saved import SavedConnection
     from tusk_jupyter.connections.steps import Step, Walk
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.magics.manager_messages import Request
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.tusk import Tusk
@@ -63,15 +63,12 @@ def passwords(
     tusk: Tusk, target: Target, connection_id: str, typed: Mapping[str, Secret | None]
 ) -> dict[str, Secret | None]:
     """Return the passwords that a connect would use, by kind."""
-    from tusk_jupyter.connections.connection import Connection
-
     found: dict[str, Secret | None] = {}
     for kind in KINDS:
         kept = tusk.credentials.find(connection_id, kind) if connection_id and kind not in typed else None
         found[kind] = typed.get(kind) or kept
     if found["db"] is None:
-        key = Connection("", target, credentials=tusk.credentials, events=tusk.events).password_key
-        found["db"] = tusk.credentials.recall(key) or target.conninfo.password
+        found["db"] = tusk.credentials.recall(target.password_key) or target.conninfo.password
     return found
 
 

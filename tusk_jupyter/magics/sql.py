@@ -15,7 +15,7 @@ from tusk_jupyter import translate
 from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
 from tusk_jupyter.magics.arguments import CellRequest, parse_cell
 from tusk_jupyter.magics.scrubbing import scrub_history
-from tusk_jupyter.tusk import CellOptions, Tusk
+from tusk_jupyter.running import CellOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.secret import Secret
+    from tusk_jupyter.tusk import Tusk
 
 
 def run(

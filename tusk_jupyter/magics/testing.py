@@ -9,7 +9,7 @@ from tusk_jupyter.widgets.steps_report import StepsReport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tusk_jupyter.connections.connection import Target
+    from tusk_jupyter.connections.target import Target
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.tusk import Tusk

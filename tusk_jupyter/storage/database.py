@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tusk_jupyter import interrupts
 from tusk_jupyter.errors import StorageError, TuskError
 from tusk_jupyter.paths import ensure_dir
-from tusk_jupyter.storage import failures, integrity, salvage
+from tusk_jupyter.storage import failures, integrity
 from tusk_jupyter.storage.handle import Handle
 from tusk_jupyter.storage.integrity import DatabaseHealth
 from tusk_jupyter.storage.reading import Reader
@@ -99,6 +99,8 @@ class Database:
         """Take over what another one has kept in memory alone, before it is closed."""
         if not other.in_memory:
             return
+        from tusk_jupyter.storage import salvage
+
         with suppress(TimeoutError, TuskError):
             found = other.write(lambda conn: salvage.contents(conn, other.copied)).result(OPEN_S)
             if any(found.values()):

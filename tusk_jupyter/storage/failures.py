@@ -6,7 +6,6 @@ import errno
 import sqlite3
 from typing import TYPE_CHECKING
 
-from tusk_jupyter import translate
 from tusk_jupyter.errors import StorageError, TuskError
 
 if TYPE_CHECKING:
@@ -63,5 +62,7 @@ def problem(error: BaseException, *, doing: str, path: Path | None) -> TuskError
     if is_busy(error):
         advice = "Do it again; if that does not help, look for a program that keeps the file open."
         return StorageError(f"{doing}: another program keeps the file locked", name=name, advice=advice)
+    from tusk_jupyter import translate  # 2 ms, with what it masks; for the file that fails
+
     found = translate.translate(error, doing=doing, path=name)
     return found if isinstance(found, StorageError) else StorageError(found.message, name=name)

@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import MigrationError, TuskError
-from tusk_jupyter.storage import failures, filesystem, salvage
+from tusk_jupyter.storage import failures, filesystem
 from tusk_jupyter.storage.opening import Suspicion, open_file, prepare
 from tusk_jupyter.storage.schema import index_history, rebuild_index
 
@@ -168,6 +168,7 @@ class Handle:
                 before.close()
 
     def _go_on_in_memory(self, path: Path, error: BaseException, before: sqlite3.Connection | None) -> None:
+        from tusk_jupyter.storage import salvage
         from tusk_jupyter.storage.rescue import readable_copy
 
         self.in_memory, self.identity = True, None

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tusk_jupyter.storage import failures, migrations, wal
+from tusk_jupyter.storage import failures, migrations
 from tusk_jupyter.storage.migrations import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def examine(path: Path, *, full: bool = False, log: bool = False) -> Finding:
         return Finding("missing")
     if size == 0:  # SQLite would delete its WAL
         return Finding("empty", "it was empty")
-    if log and wal.is_damaged(path):  # before SQLite has made its own of it
+    if log and _log_is_damaged(path):  # before SQLite has made its own of it
         return Finding("damaged", "its write-ahead log was overwritten")
     try:
         with closing(connect_readonly(path)) as conn:
@@ -76,6 +76,14 @@ def examine(path: Path, *, full: bool = False, log: bool = False) -> Finding:
         if failures.is_corruption(error) or failures.code(error) == sqlite3.SQLITE_ERROR:
             return Finding("damaged", str(error))
         raise
+
+
+def _log_is_damaged(path: Path) -> bool:
+    if not path.with_name(f"{path.name}-wal").exists():  # the last kernel has closed it, as most do
+        return False
+    from tusk_jupyter.storage import wal
+
+    return wal.is_damaged(path)
 
 
 def check(conn: sqlite3.Connection, pragma: str, *, limit: int = ERROR_LIMIT) -> tuple[str, ...]:

@@ -353,6 +353,14 @@ def test_one_call_at_a_time(choose):
     assert most == [1] * 8
 
 
+def test_a_keychain_that_is_not_there_is_logged_once(choose, caplog):
+    choose(None)
+    credentials = Credentials()
+    for connection_id in ("one", "two", "three"):
+        assert credentials.find(connection_id, "db") is None
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
+
+
 def test_what_waited_behind_a_call_that_hangs_is_not_done_late(choose):
     """Its password is kept in memory, and may have been replaced since."""
     hanging, go_on = threading.Event(), threading.Event()

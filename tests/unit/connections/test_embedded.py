@@ -190,7 +190,6 @@ def test_an_ordinary_user_runs_the_server_itself(monkeypatch):
 def test_root_takes_postgres_else_an_unused_nobody(monkeypatch, names, unused, chosen):
     known(monkeypatch, *names, unused=unused)
     found = account.choose()
-    assert found is not None
     assert found.name == chosen
     assert chosen in account.note(found, Path("/x"))
 

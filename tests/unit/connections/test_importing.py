@@ -217,7 +217,7 @@ def test_odbc_ini_of_psqlodbc():
         [Empty]
         Driver = PostgreSQL
         """,
-        "/home/me/.odbc.ini",
+        "/settings/.odbc.ini",
     )
     shop, uid = found.drafts
     assert shop.saved == SavedConnection(
@@ -351,7 +351,7 @@ PGADMIN = {
             "SSLMode": "prefer",
             "MaintenanceDB": "postgres",
             "SSLCompression": 0,
-            "PassFile": "/home/me/.pgpass",
+            "PassFile": "/keys/pgpass",
             "SSLCert": "<STORAGE_DIR>/.postgresql/postgresql.crt",
             "Timeout": 10,
         },
@@ -372,7 +372,7 @@ PGADMIN = {
             "TunnelPort": 2222,
             "TunnelUsername": "jump",
             "TunnelAuthentication": 1,
-            "TunnelIdentityFile": "/home/me/.ssh/id_ed25519",
+            "TunnelIdentityFile": "/keys/id",
             "PasswordExecCommand": "echo x",
             "PostConnectionSQL": "set a = b",
             "ConnectionParameters": {"sslmode": "verify-ca", "connect_timeout": 5, "sslrootcert": "/ca.pem", "sslcert": ""},
@@ -403,7 +403,7 @@ def test_pgadmin():
         username="postgres",
         connect_timeout_s=10.0,
         group_id="Server Group 1",
-        parameters={"passfile": "/home/me/.pgpass"},
+        parameters={"passfile": "/keys/pgpass"},
     )
     assert minimal.notes == (
         "sslcert is a file of pgAdmin's server: left out",
@@ -421,7 +421,7 @@ def test_pgadmin():
         connect_timeout_s=5.0,
         color="orange",
         group_id="Server Group 2",
-        ssh_tunnel=SshTunnel("192.168.1.253", 2222, "jump", "key", "/home/me/.ssh/id_ed25519"),
+        ssh_tunnel=SshTunnel("192.168.1.253", 2222, "jump", "key", "/keys/id"),
         parameters={"options": "-c role=my\\ role"},
     )
     assert [note.split(" ")[:2] for note in full.notes] == [["its", "role"], ["its", "password"], ["its", "SQL"]]

@@ -6,12 +6,13 @@ from dataclasses import fields, replace
 
 import pytest
 
-from tusk_jupyter.connections.connection import Connection, Target
+from tusk_jupyter.connections.connection import Connection
 from tusk_jupyter.connections.conninfo import Conninfo
 from tusk_jupyter.connections.credentials import Credentials
 from tusk_jupyter.connections.keeping import saved_of, target_of
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.saved import SavedConnection, SshTunnel
+from tusk_jupyter.connections.target import Target
 from tusk_jupyter.events import Events
 from tusk_jupyter.secret import Secret
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 HEAD = """
-import json, os, signal, sys, time
+import json, os, signal, sys
 from pathlib import Path
 from tests.unit.storage.damage import *
 from tusk_jupyter.storage.database import Database

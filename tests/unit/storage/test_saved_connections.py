@@ -43,7 +43,7 @@ def refused(call, *fields_named):
 
 def test_every_field_survives(file, stored):
     Groups(lambda: file).save(Group("g", "Production"))
-    tunnel = SshTunnel("bastion", 2222, "jump", "key", "/home/x/.ssh/id", 15432, "bastion-eu")
+    tunnel = SshTunnel("bastion", 2222, "jump", "key", "/keys/id", 15432, "bastion-eu")
     full = SavedConnection(
         "c1", "shop", "::1", "shöp 'x'", 'ana"lyst', 6543, "verify-full", "/ca", "/cert", "/key", tunnel, True, 30_000,
         0, 2.5, 60, "Ünicode 🦆", 7, "red", "g", False, "demo", {"target_session_attrs": "read-write", "options": "-c a=b"},

@@ -1,0 +1,141 @@
+"""One script on a connection's session: what is asked of its run, and what follows each of its statements.
+
+A part of :class:`~tusk_jupyter.tusk.Tusk`, and imported by the first statement, not by ``%load_ext``: what it needs
+(splitting, binding, frames, history) is nothing that a load should pay for. So it is a function over what it uses of
+the state, :class:`Kernel`, and no base class, which would have to be there before the state is. What imports psycopg
+comes after the session, whose worker has imported it: a cell that cannot connect has not waited for it in vain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tusk_jupyter.errors import ConnectionLost
+from tusk_jupyter.events import QueryEvent
+from tusk_jupyter.queries import journal
+from tusk_jupyter.results.options import FrameOptions
+from tusk_jupyter.storage.history import HistoryRow, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.events import Events
+    from tusk_jupyter.queries.delivery import Options
+    from tusk_jupyter.queries.execution import Execution, Outcome
+    from tusk_jupyter.queries.registry import Queries
+    from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.recent import RecentResults
+    from tusk_jupyter.secret import Secret
+    from tusk_jupyter.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """What a cell may say about its run; ``None`` takes the preference."""
+
+    limit: int | None = None
+    timeout_s: float | None = None
+    format: str | None = None
+    exact: bool = False
+    on_error: str = "stop"
+    history: bool = True
+
+
+class Kernel(Protocol):
+    """What a run needs of the state: its preferences, and where what happened is kept."""
+
+    format: Any
+    numeric: Any
+    arrow_numeric: Any
+    uuid: Any
+    dates: Any
+    limit: Any
+    history: Any
+    events: Events
+    queries: Queries
+    results: RecentResults
+
+    @property
+    def storage(self) -> Database: ...
+
+    def mark(self, connection: Connection) -> None: ...
+
+
+def steps(
+    kernel: Kernel,
+    script: str,
+    *,
+    names: Names,
+    connection: Connection,
+    prefix: str,
+    options: CellOptions | None,
+    ask: Callable[[str], Secret | None] | None,
+    on_tick: Callable[[Execution], None] | None,
+) -> Iterator[Step]:
+    """Run a script statement by statement; see ``queries.script.Script.steps``."""
+    chosen = options or CellOptions()
+    session = connection.session(ask)
+    from tusk_jupyter.queries.endings import Source
+    from tusk_jupyter.queries.script import Script
+
+    def start(execution: Execution) -> None:
+        kernel.queries.register(execution)
+        kernel.events.emit(QueryEvent("started", connection.id, execution.id))
+
+    def end(statement: Statement, execution: Execution | None, outcome: Outcome) -> None:
+        _ended(kernel, connection, execution, outcome)
+        if chosen.history and kernel.history and connection.target.history and execution is not None:
+            facts = journal.facts(statement, execution, outcome)
+            database = connection.server.dbname if connection.server is not None else None
+            row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
+            record(kernel.storage, row)
+
+    yield from Script(
+        session=session,
+        source=Source(prefix, script),
+        names=names,
+        options=_options(kernel, chosen, connection),
+        on_error=chosen.on_error,
+        timeout_s=chosen.timeout_s,
+        on_start=start,
+        on_tick=on_tick,
+        on_end=end,
+    ).steps()
+
+
+def _options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Options:
+    from tusk_jupyter.queries.delivery import Options
+
+    numeric: Any = "decimal" if chosen.exact else kernel.numeric
+    return Options(
+        frame=FrameOptions(numeric=numeric, uuid=kernel.uuid, dates=kernel.dates, arrow_numeric=kernel.arrow_numeric),
+        format=chosen.format or kernel.format,
+        limit=chosen.limit if chosen.limit is not None else (kernel.limit or None),
+        read_only=connection.target.settings.read_only,
+    )
+
+
+def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome) -> None:
+    if execution is not None:
+        kernel.queries.unregister(execution.id)
+        kernel.events.emit(_event(connection, execution, outcome))
+    if outcome.result is not None:
+        kernel.results.add(outcome.result)
+    kernel.mark(connection)
+    if outcome.error is not None:
+        from tusk_jupyter.queries import commit
+
+        commit.resolve(outcome.error, connection)
+        if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
+            # libpq only saw its peer go away; the tunnel knows why
+            outcome.error.facts = (*outcome.error.facts, ("ssh", broken.message))
+
+
+def _event(connection: Connection, execution: Execution, outcome: Outcome) -> QueryEvent:
+    status = {"completed": "completed", "cancelled": "cancelled"}.get(outcome.state, "failed")
+    tag = outcome.result.command_tag if outcome.result is not None else None
+    error = outcome.error.info() if outcome.error is not None else None
+    return QueryEvent(status, connection.id, execution.id, execution.rows, tag, error)  # type: ignore[arg-type]
