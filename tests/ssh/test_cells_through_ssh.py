@@ -156,6 +156,17 @@ def test_a_kept_passphrase_that_is_refused_is_asked_for(shell, tusk, known, plac
     assert again.questions == []
 
 
+def test_pgpass_has_the_line_of_the_server_behind_the_tunnel(shell, known, place, by_key, server, monkeypatch, tmp_path):
+    line = tmp_path / "pgpass"
+    line.write_text(f"127.0.0.1:{server.port}:postgres:secretive:{DB_PASSWORD}\n")
+    line.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(line))
+    where = place.replace("--password-env DB_PASSWORD", "")
+    shell.run(f"%tusk_connect {where} {by_key} --name shop")
+    assert "secretive" in shell.run("%sql select current_user").value
+    assert "✓ database" in shell.run(f"%tusk_connect {where} {by_key} --test").displayed[0]
+
+
 def test_two_bastions_do_not_share_a_password(shell, known, place, by_key, make_sshd, ssh_keys, home, answers):
     asked = answers()
     shell.run(f"%tusk_connect {place} {by_key} --name one")

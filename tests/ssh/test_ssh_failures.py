@@ -9,11 +9,11 @@ import struct
 import subprocess
 import threading
 import traceback
-from contextlib import contextmanager
 
 import pytest
 
 from tests.fix_sshd import PASSPHRASE, PASSWORD, has_namespaces, keygen
+from tests.listening import listener, web
 from tusk_jupyter.connections.saved import SshTunnel
 from tusk_jupyter.errors import ConnectionTimeout, SshError
 from tusk_jupyter.secret import Secret
@@ -55,27 +55,6 @@ def closed_port():
         return taken.getsockname()[1]
 
 
-@contextmanager
-def listener(answer):
-    """A TCP server on loopback that does ``answer(client)`` to each who comes."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve():
-            while True:
-                try:
-                    client, _ = listening.accept()
-                except OSError:
-                    return
-                with client:
-                    answer(client)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-
 def test_a_host_that_dns_does_not_know(make_tunnel, home):
     error = refused(make_tunnel(SshTunnel("does-not-exist.invalid")), "'does-not-exist.invalid' is not known to DNS")
     assert "~/.ssh/config" in error.advice
@@ -88,10 +67,6 @@ def test_a_port_where_nothing_listens(make_tunnel, home, host):
 
 
 def test_a_web_server_on_the_port(make_tunnel, home):
-    def web(client):
-        client.recv(1000)
-        client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
     with listener(web) as port:
         refused(make_tunnel(SshTunnel("127.0.0.1", port, "ann")), f"port {port} is not an SSH server")
 

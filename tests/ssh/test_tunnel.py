@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import socket
 import stat
@@ -18,7 +17,6 @@ import psycopg
 import pytest
 
 from tests.fix_postgres import PASSWORD as DB_PASSWORD
-from tests.fix_postgres import _as_account
 from tests.fix_sshd import PASSPHRASE, PASSWORD, has_namespaces
 from tests.waiting import wait_until
 from tusk_jupyter.connections.conninfo import parse
@@ -262,41 +260,16 @@ def test_a_query_is_cancelled_through_it(tunnel):
         assert done.is_set()
 
 
-@pytest.fixture(scope="module")
-def tls_server(make_server, tmp_path_factory):
-    """A server whose certificate is for «localhost» and signs itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    server = make_server()
-    made = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-subj", "/CN=localhost", "-days", "2", "-keyout", str(made / "server.key"), "-out", str(made / "server.crt")]
-    subprocess.run(command + names, check=True, capture_output=True)
-    for name in ("server.crt", "server.key"):
-        there = server.root / "data" / name
-        shutil.copy(made / name, there)
-        there.chmod(0o600)
-        if account := _as_account():
-            os.chown(there, account["user"], account["group"])
-    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
-        conn.execute(psycopg.sql.SQL("create role secretive login password {}").format(DB_PASSWORD))
-        conn.execute("alter system set ssl = on")
-    server.stop()
-    server.start()
-    return server, made / "server.crt"
-
-
-def test_tls_is_verified_against_the_databases_own_name(make_tunnel, sshd, ssh_keys, known, server, tls_server):
+def test_tls_is_verified_against_the_databases_own_name(make_tunnel, sshd, ssh_keys, known, server, tls_server, authority):
     del server  # marks the test
-    database, certificate = tls_server
-    tunnel = make_tunnel(key_login(sshd, ssh_keys), host="localhost", port=database.port)
+    tunnel = make_tunnel(key_login(sshd, ssh_keys), host="localhost", port=tls_server.port)
     tunnel.open(10)
-    verify = {"sslmode": "verify-full", "sslrootcert": str(certificate)}
+    verify = {"sslmode": "verify-full", "sslrootcert": str(authority.file)}
     with connected(tunnel, **verify) as conn:
         assert conn.pgconn.ssl_in_use
         assert conn.info.host == "localhost"
         assert conn.info.hostaddr == "127.0.0.1"
-    other = make_tunnel(key_login(sshd, ssh_keys), host="127.0.0.1", port=database.port)
+    other = make_tunnel(key_login(sshd, ssh_keys), host="127.0.0.1", port=tls_server.port)
     other.open(10)
     with pytest.raises(psycopg.OperationalError, match="does not match host name"), connected(other, **verify):
         pass

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conninfo",
-    "default_name",
     "is_url",
     "looks_like_conninfo",
     "parse",
@@ -294,9 +293,3 @@ def _keyword(word: str, *, hide: bool = False) -> str:
         f"unknown keyword {word!r} in the connection parameters",
         advice=f"Did you mean {meant}?" if meant else "The keywords are libpq's: host, port, dbname, user, sslmode, …",
     )
-
-
-def default_name(*, dbname: str | None, host: str | None) -> str:
-    """Return ``database@host`` for a connection that was given no name; a socket directory is ``localhost``."""
-    first = (host or "").split(",")[0]
-    return f"{dbname or 'postgres'}@{'localhost' if not first or first[0] in '/@' else first}"

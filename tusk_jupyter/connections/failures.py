@@ -65,7 +65,7 @@ def furthest(exc: BaseException) -> Reached:
         return Reached.LOGIN
     try:
         return max(attempt.rule.reached for attempt in _attempts(exc, getattr(exc, "pgconn", None)))
-    except Exception:  # noqa: BLE001 - as in connect_error
+    except Exception:  # noqa: BLE001 - a failure to explain must not hide that the connection failed
         return Reached.NOTHING
 
 

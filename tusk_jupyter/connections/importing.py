@@ -54,21 +54,31 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A connection to be saved: its id is empty, its group one of :attr:`Imported.groups`."""
+    """A connection to be saved: its id is empty, its group one of :attr:`Imported.groups`, ``given`` its old name."""
 
     saved: SavedConnection
     secrets: Mapping[Kind, Secret] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a file came to; ``groups`` have the file's ids, parents before their children."""
+    """What a file came to, in its order; ``groups`` have the file's ids, parents before their children."""
 
     format: Format
-    drafts: tuple[Draft, ...]
+    entries: tuple[Draft | Skipped, ...]
     groups: tuple[Group, ...] = ()
-    skipped: tuple[str, ...] = ()
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """What can be saved."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Draft))
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What cannot."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Skipped))
 
 
 def read(
@@ -133,23 +143,19 @@ def _gathered(
     names: _Names,
     defaults: Defaults,
 ) -> Imported:
-    drafts, skipped = [], []
+    gathered: list[Draft | Skipped] = []
     for entry in entries:
         if isinstance(entry, Skipped):
-            skipped.append(_said(entry.name, entry.why))
+            gathered.append(replace(entry, name=redact(entry.name)))
             continue
         draft = _draft(entry, defaults) if isinstance(entry, Entry) else entry
         why = draft if isinstance(draft, str) else _unusable(draft.saved)
         if isinstance(draft, str) or why is not None:
             name = entry.name if isinstance(entry, Entry) else entry.saved.name
-            skipped.append(_said(name, redact(why or "", entry.secrets.values())))
+            gathered.append(Skipped(redact(name), redact(why or "", entry.secrets.values())))
         else:
-            drafts.append(names.named(draft))
-    return Imported(found, tuple(drafts), groups, tuple(skipped))
-
-
-def _said(name: str, why: str) -> str:
-    return f"{redact(name)!r} is not imported: {why}"
+            gathered.append(names.named(draft))
+    return Imported(found, tuple(gathered), groups)
 
 
 def _unusable(saved: SavedConnection) -> str | None:
@@ -170,8 +176,9 @@ def _unusable(saved: SavedConnection) -> str | None:
 def _draft(entry: Entry, defaults: Defaults) -> Draft | str:
     params, notes = dict(entry.params), list(entry.notes)
     hosts, addresses, ports = (params.get(key, "").split(",") for key in ("host", "hostaddr", "port"))
-    if max(len(hosts), len(addresses)) > 1:
-        notes.append("of its several hosts only the first is kept")
+    if (count := max(len(hosts), len(addresses))) > 1:
+        # the contract's: what is saved is one host, the one that a connection came to
+        notes.append(f"of its {count} hosts only the first is kept: a saved connection has one")
     host, port = hosts[0] or addresses[0], ports[0] or "5432"
     if not (port.isascii() and port.isdigit()):
         return "the port is no number"
@@ -231,7 +238,7 @@ class _Names:
             notes.append(f"{name} is taken: it is {free}")
             name = free
         self._given.add(name)
-        return replace(draft, saved=replace(draft.saved, name=name), notes=tuple(notes))
+        return replace(draft, saved=replace(draft.saved, name=name), notes=tuple(notes), given=redact(given))
 
 
 def usable_name(given: str, reserved: Collection[str] = ()) -> str:

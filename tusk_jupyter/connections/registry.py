@@ -95,7 +95,6 @@ class Connections:
             return next((c for c in self._by_name.values() if _same(c.target, target)), None)
 
     def _name(self, connection: Connection) -> None:
-        from tusk_jupyter.connections.conninfo import default_name
 
         server = connection.server
         found = default_name(dbname=server.dbname if server else None, host=server.host if server else None)
@@ -178,3 +177,9 @@ def _taken(name: str, known: Connection) -> InvalidInput:
         f"{name!r} is connected to {known.target.conninfo.redacted()} already",
         advice=f"Choose another name with --name, or end that one first: %tusk disconnect {name}",
     )
+
+
+def default_name(*, dbname: str | None, host: str | None) -> str:
+    """Return ``database@host`` for a connection that was given no name; a socket directory is ``localhost``."""
+    first = (host or "").split(",")[0]
+    return f"{dbname or 'postgres'}@{'localhost' if not first or first[0] in '/@' else first}"

@@ -73,6 +73,9 @@ class Route:
             whole = replace(whole, sslpassword=self._kept("sslkey"))
         if self._ssh is None:
             return whole
+        from tusk_jupyter.connections import passfile
+
+        whole = passfile.applied(whole)
         tunnel = self._made(self._ssh, whole)
         tunnel.open(timeout_s)
         return whole.with_(**tunnel.overrides(whole.sslmode))

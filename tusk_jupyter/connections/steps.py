@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.connections import failures, findings, opening, scout
+from tusk_jupyter.connections import failures, findings, opening, passfile, scout
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.opening import Refused
 from tusk_jupyter.connections.step_board import NAMES, Board, Step
@@ -79,7 +79,7 @@ def walk(
             routed = test.through(target.ssh, ssh_password, passphrase)
             if isinstance(routed, Walk):
                 return routed
-            conninfo = conninfo.with_(**routed)
+            conninfo = passfile.applied(conninfo).with_(**routed)
         return test.direct(conninfo)
     finally:
         test.close()

@@ -20,11 +20,11 @@ from tusk_jupyter.connections import conninfo as module
 from tusk_jupyter.connections import keywords
 from tusk_jupyter.connections.conninfo import (
     Conninfo,
-    default_name,
     is_url,
     looks_like_conninfo,
     parse,
 )
+from tusk_jupyter.connections.registry import default_name
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.secret import Secret
 
