@@ -18,7 +18,6 @@ class Reply:
     status: str = ""
     outputs: list[dict] = field(default_factory=list)
     content: dict = field(default_factory=dict)
-    elapsed_s: float = 0.0
 
     def _kind(self, *kinds):
         return [o for o in self.outputs if o["output_type"] in kinds]
@@ -64,9 +63,7 @@ class Kernel:
 
     def run(self, code: str, *, timeout: float = 30, ok: bool | None = True, while_running=None, **options) -> Reply:
         """Run a cell to its end; ``while_running(reply)`` is called with each output that arrives."""
-        start = time.monotonic()
         reply = self.collect(self.send(code, **options), timeout=timeout, while_running=while_running)
-        reply.elapsed_s = time.monotonic() - start
         if ok is not None:
             assert (reply.status == "ok") is ok, reply.outputs
         return reply
@@ -103,6 +100,22 @@ class Kernel:
         elif kind in {"stream", "display_data", "execute_result", "error"}:
             reply.outputs.append({"output_type": kind, **content})
         return False
+
+    def await_arrival(self) -> None:
+        """Return when all that was sent has reached the kernel, while its cell runs: a subshell answers what came last."""
+        created = self._ask(self.client.control_channel, self.client.get_control_msg, "create_subshell_request")
+        last = {"subshell_id": created["subshell_id"]}
+        self._ask(self.client.shell_channel, self.client.get_shell_msg, "kernel_info_request", header=last)
+        self._ask(self.client.control_channel, self.client.get_control_msg, "delete_subshell_request", content=last)
+
+    def _ask(self, channel, receive, kind: str, *, content=None, header=None) -> dict:
+        message = self.client.session.msg(kind, content or {})
+        message["header"] |= header or {}
+        channel.send(message)
+        while (reply := receive(timeout=20))["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+            pass
+        assert reply["content"]["status"] == "ok", reply["content"]
+        return reply["content"]
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()

@@ -1,8 +1,10 @@
-"""Waiting for what must come true, and looking at a server from outside while it does."""
+"""Waiting for what must come true, doing things at one moment, and looking at a server from outside meanwhile."""
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
@@ -14,6 +16,18 @@ def wait_until(condition, *, timeout=10.0, otherwise="the condition did not come
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.005)
     return found
+
+
+def at_one_moment(*calls):
+    """Call each in a thread of its own, all beginning together; return what each returned, or raise what one raised."""
+    start = threading.Barrier(len(calls))
+
+    def begin(call):
+        start.wait(20)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(begin, calls, timeout=50))
 
 
 def ask(conninfo, statement, *values):

@@ -42,12 +42,13 @@ def connect(where: str = "", *, name: str | None = None, **options: Any) -> Conn
 
 def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connection:
     from tusk_jupyter.magics import connect as connecting
+    from tusk_jupyter.magics.connect_line import parse_connect
 
     tusk = state()
     if not options and name is None and where in tusk.known_names():
         return connecting.by_name(tusk, where)
     _scrub(where)
-    request = connecting.parse_connect(_line(where, name, options))
+    request = parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
     connection, said = connecting.connect(tusk, request, local_ns={})
@@ -68,6 +69,9 @@ def _scrub(where: str) -> None:
 
 
 def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
+    for what, text in (("where to connect to", where), ("name", name)):
+        if text is not None and not isinstance(text, str):
+            raise InvalidInput(f"{what} is a str, not {type(text).__name__}", advice="tusk.connect(where, name='shop')")
     parts = [where]
     if name is not None:
         parts.append(f"--name={_quoted(name)}")

@@ -40,6 +40,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tusk_jupyter.redaction import redact, redact_typed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -129,6 +131,8 @@ class TuskError(Exception):
 
     kind: ClassVar[str] = "internal"
     default_advice: ClassVar[str] = "Run %tusk errverbose to see everything that is known about it."
+    # whether its words repeat what was typed for a connection
+    typed: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -147,10 +151,13 @@ class TuskError(Exception):
         name: str | None = None,
         duration_s: float | None = None,
     ) -> None:
+        # whoever built the text from what a user typed or a server said: no password stands in a traceback
+        clean = redact_typed if self.typed else redact
+        message = clean(message)
         super().__init__(message)
         self.message = message
-        self.detail = detail
-        self.hint = hint
+        self.detail = detail and redact(detail)
+        self.hint = hint and redact(hint)
         self.advice = advice or self.default_advice
         self.sqlstate = sqlstate
         self.condition = condition
@@ -158,8 +165,8 @@ class TuskError(Exception):
         self.place = place
         self.diag = diag
         self.transaction = transaction
-        self.facts = facts
-        self.name = name
+        self.facts = tuple((label, clean(text)) for label, text in facts)
+        self.name = name and clean(name)
         self.duration_s = duration_s
 
     def __str__(self) -> str:
@@ -232,6 +239,7 @@ class ConnectionNotFound(TuskError):
     """There is no connection of that name."""
 
     kind = "connection"
+    typed = True
     default_advice = "%tusk connections lists what there is; %tusk_connect adds one."
 
 
@@ -331,6 +339,7 @@ class InvalidInput(TuskError):
     """An option, a name or a text cannot be used as it stands."""
 
     kind = "input"
+    typed = True
     default_advice = "Nothing was run. Correct the line and run the cell again."
 
 
@@ -349,6 +358,7 @@ class ConversionError(TuskError):
 class IoError(TuskError):
     """A file could not be read or written."""
 
+    typed = True
     default_advice = "Check the path and its permissions."
 
 

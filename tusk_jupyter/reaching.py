@@ -11,7 +11,6 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tusk_jupyter import interrupts
 from tusk_jupyter.connections.credentials import KINDS
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput, NoActiveConnection, TuskError
 
@@ -19,16 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tusk_jupyter.connections.connection import Connection
-    from tusk_jupyter.connections.credentials import Credentials
+    from tusk_jupyter.connections.credentials import Credentials, Kind
     from tusk_jupyter.connections.registry import Connections
+    from tusk_jupyter.connections.saved import SavedConnection
     from tusk_jupyter.connections.steps import Step, Walk
     from tusk_jupyter.connections.target import Target
     from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
 
 DEFAULT = "default"
-# the steps keep the limit themselves
-TEST_GRACE_S = 2.0
 
 
 class Reaching:
@@ -65,7 +63,11 @@ class Reaching:
 
         target = defaults.from_environment(os.environ)
         if target is not None:
-            return self.connections.connect(None, target, ask=ask)
+            try:
+                return self.connections.connect(None, target, ask=ask)
+            except TuskError as error:
+                error.facts = (*error.facts, ("named by", target.notes[0].removeprefix("connected by ")))
+                raise
         saved = self.saved.find(DEFAULT)
         if saved is None:
             return None
@@ -90,41 +92,28 @@ class Reaching:
     ) -> Walk:
         """Try a target step by step, close everything again, and return what it came to.
 
-        :param password: is tried in place of the one that is known; ``ask`` is asked when the server wants one.
+        :param password: is tried in place of the one that is known.
+        :param ask: is asked for what is lacking, as in connecting: passwords, passphrases, whether a host key is right.
         :raises KeyboardInterrupt: when the user does not want to wait.
         """
-        from tusk_jupyter.connections.steps import walk
+        from tusk_jupyter.connections import trial
 
         shown = name or target.conninfo.redacted()
-        kept = {kind: self.credentials.find(target.saved_id, kind) for kind in KINDS} if target.saved_id else {}
-        known = password or target.conninfo.password or kept.get("db")
+        kept = {kind: self._known_secret(target, name, kind) for kind in KINDS}
+        known = password or target.conninfo.password or kept["db"] or self.credentials.recall(target.password_key)
         if target.ask and ask is not None and password is None:
             known = ask(f"Password for {target.conninfo.redacted()}: ")
         if target.conninfo.get("sslkey") and target.conninfo.sslpassword is None:
-            target = replace(target, conninfo=replace(target.conninfo, sslpassword=kept.get("sslkey")))
+            target = replace(target, conninfo=replace(target.conninfo, sslpassword=kept["sslkey"]))
+        given = trial.Given(password=known, ssh_password=kept["ssh"], passphrase=kept["sshkey"])
+        return trial.run(target, given, name=shown, ask=ask, on_step=on_step)
 
-        def attempt(secret: Secret | None) -> Walk:
-            return interrupts.call(
-                "test",
-                lambda: walk(
-                    target,
-                    name=shown,
-                    password=secret,
-                    ssh_password=kept.get("ssh"),
-                    passphrase=kept.get("sshkey"),
-                    on_step=on_step,
-                ),
-                timeout=target.limits.connect_timeout_s + TEST_GRACE_S,
-            )
-
-        found = attempt(known)
-        if (
-            found.asks
-            and ask is not None
-            and (given := ask(f"Password for {target.conninfo.redacted()}: ")) is not None
-        ):
-            found = attempt(given)
-        return found
+    def _known_secret(self, target: Target, name: str | None, kind: Kind) -> Secret | None:
+        """Return what a connect would use: what is kept, or what opened a connection that is not."""
+        if target.saved_id is not None:
+            return self.credentials.find(target.saved_id, kind)
+        opened = next((c for c in self.connections.active() if c.name == name and c.target == target), None)
+        return self.credentials.recall((opened.id, kind)) if opened is not None else None
 
     def rename_connection(self, name: str, new: str) -> None:
         """Give a connection another name, kept or open or both; its passwords and its session stay."""
@@ -137,6 +126,15 @@ class Reaching:
             self.saved.rename(saved.id, new)
         if name in self.connections.names():
             self.connections.rename(name, new)
+
+    def delete_saved(self, name_or_id: str) -> SavedConnection:
+        """Delete a saved connection with its passwords, this kernel's memory included unless it is open here."""
+        saved = self.saved.delete(name_or_id)
+        if all(connection.id != saved.id for connection in self.connections.active()):
+            from tusk_jupyter.connections.keeping import target_of
+
+            self.credentials.forget(target_of(saved).password_key)
+        return saved
 
     def known_names(self) -> list[str]:
         """Return the names that a cell may use: what is connected, then what is saved besides."""

@@ -2,7 +2,11 @@
 
 They are in two places that no transaction spans, so the order decides what a failure leaves: a row is written before
 its secrets (a row without its password asks for it once; a password without a row would be an orphan nobody finds),
-and deleted after them. Secrets hang on the record's id: a rename moves none.
+and deleted before them, since a file that cannot be written must not cost the passwords; a keychain that then refuses
+is told. Secrets hang on the record's id: a rename moves none.
+
+Where ``tusk.db`` is in memory only, so is what is saved: the keychain is left alone, because the file's connections
+are back with the next kernel and need their passwords, and nobody would ever find those of the others.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import difflib
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tusk_jupyter.connections.credentials import KINDS
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 Records: TypeAlias = "list[SavedConnection]"
 GroupRecords: TypeAlias = "list[Group]"
 Names: TypeAlias = "list[str]"
+FLEETING = "tusk.db is in memory only, so this is gone when the kernel ends: %tusk health says why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,15 @@ class Saved:
         self._credentials = credentials
         self._rows = SavedConnections(lambda: files.database)
         self._groups = Groups(lambda: files.database)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is saved is there for the next kernel, too."""
+        return not self._files.database.in_memory
+
+    def _tell_unless_lasting(self) -> None:
+        if not self.lasting:
+            self._files.database.tell(FLEETING)
 
     # -- connections ----------------------------------------------------------------------------------------------
 
@@ -82,23 +96,29 @@ class Saved:
 
         :raises InvalidInput: that names each field that is wrong.
         """
-        if saved.name.upper() in STATEMENT_KEYWORDS:
-            raise InvalidInput(
-                f"{saved.name!r} cannot name a connection: a statement begins with it",
-                advice="Choose another name.",
-                facts=(("name", "a statement begins with it"),),
-            )
+        _check_name(saved.name)
         written = self._rows.save(saved if saved.id else replace(saved, id=str(uuid.uuid4())))
-        warnings: Names = []
+        lasting = self.lasting
+        warnings: Names = [] if lasting else [FLEETING]
         where: dict[Kind, Literal["keychain", "memory"]] = {}
         for kind, secret in (secrets or {}).items():
             if secret is None:
-                self._credentials.delete(written.id, kind)
+                self._credentials.delete(written.id, kind, lasting=lasting)
                 continue
-            kept = self._credentials.store(written.id, kind, secret)
+            kept = self._credentials.store(written.id, kind, secret, lasting=lasting)
             where[kind] = kept.where
             warnings += [kept.warning] if kept.warning else []
         return Kept(written, tuple(warnings), where)
+
+    def check(self, name: str | None, *, group: str | None = None) -> None:
+        """Refuse now what :meth:`keep` would refuse later; :raises InvalidInput: that names what is wrong."""
+        from tusk_jupyter.connections.saved import Group as Made
+        from tusk_jupyter.storage.groups import refused
+
+        _check_name(name or "")
+        for part in _parts(group) if group is not None else ():
+            if (refusal := refused(Made("", part), {})) is not None:
+                raise refusal
 
     def keep(self, connection: Connection, *, group: str | None = None, color: str | None = None) -> Kept:
         """Save an open connection under its name, with the password that opened it.
@@ -129,9 +149,16 @@ class Saved:
         keys["db"] = connection.target.password_key
         return {kind: secret for kind, key in keys.items() if (secret := self._credentials.recall(key)) is not None}
 
+    def change(self, name_or_id: str, **fields: Any) -> SavedConnection:
+        """Change some fields of a connection and leave the others as they are now; :raises InvalidInput: as save."""
+        _check_name(fields.get("name", ""))
+        changed = self._rows.change(self.get(name_or_id).id, lambda saved: replace(saved, **fields))
+        self._tell_unless_lasting()
+        return changed if changed is not None else self.get(name_or_id)
+
     def rename(self, name_or_id: str, new: str) -> SavedConnection:
         """Give a connection another name; its passwords stay where they are."""
-        return self.save(replace(self.get(name_or_id), name=new)).saved
+        return self.change(name_or_id, name=new)
 
     def duplicate(self, name_or_id: str, name: str | None = None) -> SavedConnection:
         """Save a copy without the passwords, as ``NAME-2`` where no name is given."""
@@ -144,8 +171,9 @@ class Saved:
     def delete(self, name_or_id: str) -> SavedConnection:
         """Delete a connection with its passwords and return what it was."""
         saved = self.get(name_or_id)
-        self._credentials.delete(saved.id)
         self._rows.delete(saved.id)
+        self._credentials.delete(saved.id, lasting=self.lasting)
+        self._tell_unless_lasting()
         return saved
 
     def has_secret(self, connection_id: str, kind: Kind) -> bool:
@@ -184,19 +212,21 @@ class Saved:
 
     def group_at(self, path: str, *, create: bool = True) -> Group:
         """Return the group of a path (``Production/EU``), making what is missing; :raises InvalidInput: if not to."""
+        first, *rest = _parts(path)
+        group = self._child(None, first, create=create)
+        for name in rest:
+            group = self._child(group, name, create=create)
+        return group
+
+    def _child(self, parent: Group | None, name: str, *, create: bool) -> Group:
         from tusk_jupyter.connections.saved import Group as Made
 
-        parent: Group | None = None
-        for name in filter(None, (part.strip() for part in path.split("/"))):
-            parent_id = parent.id if parent is not None else None
-            among = [group for group in self.groups() if group.parent_id == parent_id]
-            found = next((group for group in among if group.name == name), None)
-            if found is None and not create:
-                raise InvalidInput(f"there is no group {path!r}", advice="%tusk connections groups lists them.")
-            parent = found or self.save_group(Made("", name, parent_id, len(among)))
-        if parent is None:
-            raise InvalidInput("a group needs a name", advice="Write it as NAME, or PARENT/NAME.")
-        return parent
+        parent_id = parent.id if parent is not None else None
+        among = [group for group in self.groups() if group.parent_id == parent_id]
+        found = next((group for group in among if group.name == name), None)
+        if found is None and not create:
+            raise InvalidInput(f"there is no group {name!r}", advice="%tusk connections groups lists them.")
+        return found or self.save_group(Made("", name, parent_id, len(among)))
 
     def group_paths(self) -> dict[str, str]:
         """Return group id → its path (``Production/EU``)."""
@@ -205,6 +235,22 @@ class Saved:
             above = paths.get(group.parent_id or "")
             paths[group.id] = f"{above}/{group.name}" if above else group.name
         return paths
+
+
+def _check_name(name: str) -> None:
+    if name.upper() in STATEMENT_KEYWORDS:
+        raise InvalidInput(
+            f"{name!r} cannot name a connection: a statement begins with it",
+            advice="Choose another name.",
+            facts=(("name", "a statement begins with it"),),
+        )
+
+
+def _parts(path: str) -> list[str]:
+    parts = [part.strip() for part in path.split("/") if part.strip()]
+    if not parts:
+        raise InvalidInput("a group needs a name", advice="Write it as NAME, or PARENT/NAME.")
+    return parts
 
 
 def place_of(saved: SavedConnection) -> tuple[object, ...]:

@@ -9,9 +9,11 @@ from playwright.sync_api import expect
 
 from tests.fix_postgres import PASSWORD
 from tests.waiting import running, wait_until
+from tusk_jupyter.widgets.connection_manager import STATIC
 
 LOAD = "%load_ext tusk_jupyter\nimport tusk_jupyter as tusk"
 MARK = PASSWORD[:10]
+LIST = '[style*="--tusk-list"]'
 
 
 class Manager:
@@ -77,6 +79,7 @@ def test_the_whole_way(manager, server, database):  # noqa: PLR0915 - it is one 
     manager.button("Test").click()
     expect(manager.field("Password")).to_have_value("")
     expect(root.get_by_label("Steps of the test")).to_contain_text("✓ TCP")
+    expect(root.get_by_label("Steps of the test")).to_contain_text("✓ TLS none agreed on")
     expect(root.get_by_label("Steps of the test")).to_contain_text("✗ authentication")
     expect(root.locator(".t-failure")).to_contain_text("secretive")
     expect(manager.field("Password")).to_be_focused()
@@ -167,9 +170,19 @@ def test_what_is_typed_survives_what_happens_elsewhere(seeded):
     expect(seeded.field("User")).to_have_value("tester")
 
 
+LEAKS = """() => {
+    window.leaked = [];
+    for (const kind of ["keydown", "keypress", "keyup"]) {
+        document.addEventListener(kind, (event) => window.leaked.push(`${kind} ${event.key}`));
+    }
+}"""
+
+
 def test_by_keyboard_alone_and_no_shortcut_of_the_front_end_fires(seeded):
     root, keyboard = seeded.root, seeded.notebook.page.keyboard
     cells = seeded.notebook.page.locator(".jp-Notebook .jp-Cell")
+    # nor of those front ends that listen on the way up
+    seeded.notebook.page.evaluate(LEAKS)
     root.get_by_label("Search connections").focus()
     keyboard.type("bdd")
     expect(root.get_by_text("nothing of that name")).to_be_visible()
@@ -211,30 +224,46 @@ def test_by_keyboard_alone_and_no_shortcut_of_the_front_end_fires(seeded):
     keyboard.press("Shift+Tab")
     keyboard.press("Enter")
     expect(seeded.item("alpha")).to_have_count(0)
+    expect(seeded.item("beta")).to_be_focused()
     assert cells.count() == 4
+    assert seeded.notebook.page.evaluate("window.leaked") == []
 
 
-def test_what_is_typed_survives_what_happens_elsewhere(seeded):
-    root = seeded.root
-    seeded.item("alpha").click()
-    seeded.field("User").fill("some")
-    seeded.notebook.run(3)
-    other = Manager(seeded.notebook, cell=3)
-    other.item("alpha").click()
-    other.field("Database").fill("elsewhere")
-    other.button("Save").click()
-    expect(other.note).to_have_text("alpha is saved")
-    seeded.field("User").focus()
-    expect(seeded.field("Database")).to_have_value("elsewhere")
-    expect(seeded.field("User")).to_have_value("some")
-    expect(seeded.field("User")).to_be_focused()
-    # and from one connection to the other and back
-    seeded.item("beta").click()
-    expect(seeded.field("User")).to_have_value("tester")
-    seeded.item("alpha").click()
-    expect(seeded.field("User")).to_have_value("some")
-    root.get_by_role("button", name="Revert").click()
-    expect(seeded.field("User")).to_have_value("tester")
+def test_what_has_a_button_only_is_reached_by_the_tab_key(seeded):
+    root, keyboard = seeded.root, seeded.notebook.page.keyboard
+    cells = seeded.notebook.page.locator(".jp-Notebook .jp-Cell")
+    root.get_by_label("Search connections").focus()
+    keyboard.type("beta")
+    keyboard.press("Enter")
+    expect(seeded.item("beta")).to_be_focused()
+    keyboard.press("Enter")
+    expect(seeded.item("beta")).to_contain_text("connected, current")
+    keyboard.press("Tab")
+    expect(seeded.button("New connection")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(root.get_by_role("form", name="Group").get_by_label("Name")).to_be_focused()
+    keyboard.type("Added")
+    keyboard.press("Control+s")
+    expect(seeded.note).to_have_text("group Added is saved")
+    root.get_by_label("Search connections").focus()
+    keyboard.press("Enter")
+    expect(seeded.item("beta")).to_be_focused()
+    for act in ("disconnect", "test", "duplicate"):
+        for _ in range(40):
+            keyboard.press("Tab")
+            if root.locator(f"[data-act={act}]:focus").count():
+                break
+        expect(root.locator(f"[data-act={act}]")).to_be_focused()
+    keyboard.press("x")
+    keyboard.press("Shift+Tab")
+    keyboard.press("Space")
+    expect(seeded.note).to_contain_text("database")
+    keyboard.press("Shift+Tab")
+    keyboard.press("Enter")
+    expect(seeded.note).to_have_text("beta is disconnected")
+    expect(seeded.button("Connect")).to_be_focused()
+    assert cells.count() == 4
 
 
 def test_a_url_is_taken_apart(seeded):
@@ -249,14 +278,114 @@ def test_a_url_is_taken_apart(seeded):
     assert "cret-canary" not in seeded.notebook.page.content()
 
 
-def test_without_a_kernel_it_is_a_list_with_nothing_to_press(seeded):
+def test_an_unknown_ssh_host_is_shown_and_trusted(manager, server, sshd, ssh_keys, home):
+    manager = manager(env={"HOME": str(home.path)})
+    root = manager.root
+    root.get_by_role("button", name="New connection").click()
+    manager.fill(name="inner", host="127.0.0.1", port=str(server.port), database="postgres", user="secretive")
+    manager.form.get_by_text("SSH tunnel").click()
+    manager.form.get_by_label("Method").select_option("key")
+    for label, value in {"SSH host": "127.0.0.1", "SSH user": sshd.user, "Key file": str(ssh_keys / "plain")}.items():
+        manager.field(label).fill(value)
+    manager.form.get_by_label("Port").nth(1).fill(str(sshd.port))
+    manager.field("Password").fill(PASSWORD)
+    manager.button("Save and connect").click()
+    question = root.get_by_role("alertdialog")
+    expect(question).to_contain_text(sshd.fingerprint)
+    expect(manager.button("Cancel")).to_be_focused()
+    for theme in ("dark", "light"):
+        manager.notebook.theme(theme)
+        manager.notebook.screenshot("manager-unknown-host", root)
+    manager.button("Cancel").click()
+    expect(question).to_be_hidden()
+    assert not home.known_hosts.exists()
+
+    manager.button("Test").click()
+    expect(root.get_by_label("Steps of the test")).to_contain_text("✗ SSH")
+    manager.button("Trust this host").click()
+    expect(root.get_by_label("Steps of the test")).to_contain_text("✓ database")
+    assert home.known_hosts.read_text() == sshd.known_hosts_line
+    home.known_hosts.unlink()
+
+    # the password that was typed in the beginning is there still
+    manager.root.locator("[data-act=connect]").click()
+    manager.button("Trust this host").click()
+    expect(manager.note).to_have_text("connected; cells run on inner now")
+    assert home.known_hosts.read_text() == sshd.known_hosts_line
+
+
+def test_a_new_connection_that_is_refused_can_be_mended(manager, server):
+    manager = manager()
+    manager.root.get_by_role("button", name="New connection").click()
+    manager.fill(name="shop", host="127.0.0.1", port="1", database="postgres", user="secretive")
+    manager.field("Password").fill(PASSWORD)
+    manager.button("Save and connect").click()
+    expect(manager.root.locator(".t-failure")).to_contain_text("refused")
+    manager.fill(port=str(server.port))
+    manager.root.locator("[data-act=connect]").click()
+    expect(manager.note).to_have_text("connected; cells run on shop now")
+
+
+EXPOSED = """async ([source, place]) => {
+    const text = `const location = ${JSON.stringify(place)};\n${source}`;
+    const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+    const el = document.createElement("div");
+    const model = { get: () => ({}), on() {}, off() {}, send() {} };
+    const end = widget.render({ model, el });
+    const said = el.textContent;
+    end();
+    return said;
+}"""
+
+
+def test_a_page_without_encryption_says_so_where_a_password_is_typed(manager):
+    page = manager().notebook.page
+    source = (STATIC / "connection_manager.js").read_text()
+    for protocol, hostname, exposed in (
+        ("http:", "db.example.org", True), ("http:", "localhost.example.org", True), ("http:", "192.168.0.7", True),
+        ("https:", "db.example.org", False), ("http:", "localhost", False), ("http:", "127.0.0.1", False),
+        ("http:", "[::1]", False), ("vscode-webview:", "x", False),
+    ):  # fmt: skip
+        said = page.evaluate(EXPOSED, [source, {"protocol": protocol, "hostname": hostname}])
+        assert "Password" in said
+        assert (f"sent unencrypted: this page came over http from {hostname}" in said) == exposed, hostname
+
+
+def test_a_page_that_is_loaded_again_goes_on_and_a_kernel_that_is_gone_leaves_the_list(seeded):
+    notebook = seeded.notebook
+    notebook.run(3)
+    notebook.save()
+    notebook.reload()
+    again = Manager(notebook, cell=3)
+    expect(notebook.output(3).locator(LIST)).to_be_hidden()
+    again.item("alpha").click()
+    expect(again.field("User")).to_have_value("tester")
+    notebook.restart()
+    expect(again.root.get_by_text("run this cell again")).to_be_visible()
+    expect(again.root.get_by_role("button")).to_have_count(0)
+    expect(notebook.output(3).locator(LIST)).to_be_visible()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_without_a_kernel_it_is_a_list_with_nothing_to_press(seeded, trusted):
     notebook = seeded.notebook
     notebook.run(3)
     Manager(notebook, cell=3)
-    notebook.save()
+    # alive it is the manager alone
+    expect(notebook.output(3).locator(LIST)).to_be_hidden()
+    file = notebook.save()
+    assert MARK not in json.dumps(file)
+    if not trusted:  # by somebody else, that is: the signature is of another content
+        notebook.path.write_text(json.dumps(file | {"metadata": file["metadata"] | {"authors": []}}))
     notebook.open_without_kernel()
+    assert notebook.is_trusted(3) == trusted
     seen = notebook.output(3)
     for name in ("Local", "alpha", "beta"):
-        expect(seen.get_by_text(name, exact=True).first).to_be_visible()
-    expect(seen.get_by_role("button").and_(notebook.page.locator(".tusk-mgr button"))).to_have_count(0)
-    notebook.screenshot("manager-without-kernel", seen)
+        expect(seen.get_by_text(name, exact=True)).to_have_count(1)
+        expect(seen.get_by_text(name, exact=True)).to_be_visible()
+    expect(seen.get_by_text("run the cell to connect")).to_be_visible()
+    for what in ("button", "input", "select", "a", "[role=treeitem]"):
+        expect(seen.locator(what)).to_have_count(0)
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        notebook.screenshot(f"manager-without-kernel-{'trusted' if trusted else 'untrusted'}", seen)

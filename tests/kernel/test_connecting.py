@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 
 import pytest
 
 from tests.fix_postgres import PASSWORD
+from tests.listening import listener
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def silent():
     """A port that accepts connections and never says a word; ``accepted`` is set by the first one."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        accepted, kept = threading.Event(), []
-
-        def accept():
-            while True:
-                try:
-                    kept.append(listener.accept()[0])
-                except OSError:
-                    return
-                accepted.set()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield listener.getsockname()[1], accepted
-        listener.shutdown(socket.SHUT_RDWR)
-        for conn in kept:
-            conn.close()
+    accepted = threading.Event()
+    with listener(lambda _: accepted.set(), hangs_up=False) as port:
+        yield port, accepted
 
 
 def test_an_interrupt_leaves_a_connect_that_hangs(kernels, silent):

@@ -69,8 +69,9 @@ def test_loop_that_catches_exceptions_stops(kernel, database):
 
 def test_cells_behind_it_do_not_run(kernel, database):
     first = kernel.send("%%sql\nselect pg_sleep(60)")
-    second = kernel.send("ran = True")
     wait_until(lambda: running(database, "pg_sleep(60)"))
+    second = kernel.send("ran = True")
+    kernel.await_arrival()
     kernel.interrupt()
     assert kernel.collect(first).status == "error"
     assert kernel.collect(second).status == "aborted"

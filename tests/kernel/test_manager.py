@@ -32,7 +32,7 @@ class Manager:
 
     def __init__(self, kernel) -> None:
         self.kernel = kernel
-        self.bundle = kernel.run("%tusk_connect").outputs[0]["data"]
+        self.list, self.bundle = (output["data"] for output in kernel.run("%tusk_connect").outputs)
         self.comm = self.bundle[VIEW]["model_id"]
         self.subshell = None
 
@@ -89,14 +89,18 @@ def guarded(server):
     return {"name": "guarded", "host": "127.0.0.1", "port": str(server.port), "database": "postgres", "username": "secretive"}
 
 
-def test_a_widget_stands_beside_its_static_list(manager):
-    assert set(manager.bundle) == {VIEW, "text/html", "text/plain"}
-    assert "no connection is saved yet" in manager.bundle["text/plain"]
+def test_a_widget_stands_below_its_static_list(manager):
+    assert set(manager.list) == {"text/html", "text/plain"}
+    assert "no connection is saved yet" in manager.list["text/plain"]
+    assert manager.bundle == {VIEW: manager.bundle[VIEW], "text/plain": ""}
 
 
 def test_the_buttons_work_while_a_cell_runs(manager, guarded):
     manager.own_subshell()
     manager.ask("secrets", target="")  # the extension's imports are not what is tested
+    # one that only the main shell has sent for: ipykernel 7.4 would hand what comes for it to that shell
+    manager, subshell = Manager(manager.kernel), manager.subshell
+    manager.subshell = subshell
     cell = manager.kernel.send("import time\nfor _ in range(600): time.sleep(0.05)")
     manager.until(lambda m: m["msg_type"] == "status" and m["parent_header"]["msg_id"] == cell)
     answer, seen = manager.ask("connect", target="", form=guarded, secrets={"db": PASSWORD})

@@ -306,6 +306,21 @@ for t in threads: t.start()
 """
 
 
+GATE = "pg_advisory_lock(1)"
+
+
+@pytest.fixture
+def gate(database):
+    """A session that has the lock that ``pg_advisory_lock(1)`` waits for; ``open_gate(gate)`` gives it up."""
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(f"select {GATE}")
+        yield conn
+
+
+def open_gate(gate):
+    assert gate.execute("select pg_advisory_unlock(1)").fetchone() == (True,)
+
+
 def two(kernel, database):
     kernel.run(f"%tusk_connect {database} --name other")
     kernel.run("%tusk use db")
@@ -324,24 +339,24 @@ def test_a_connection_goes_on_while_another_ones_backend_is_killed(shared_kernel
     assert value(shared_kernel, "other select 42") == "42"
 
 
-def test_an_interrupt_hits_the_cell_and_not_the_other_connection(shared_kernel, database):
+def test_an_interrupt_hits_the_cell_and_not_the_other_connection(shared_kernel, database, gate):
     two(shared_kernel, database)
-    shared_kernel.run(THREAD.format(work=[("other", "select 'survived' from pg_sleep(1.5)")]))
+    shared_kernel.run(THREAD.format(work=[("other", f"select 'survived' from {GATE}")]))
     msg = shared_kernel.send("%sql select pg_sleep(65)")
-    wait_until(lambda: running(database, "pg_sleep(65)"))
+    wait_until(lambda: running(database, "pg_sleep(65)") and running(database, "survived"))
     shared_kernel.interrupt()
     assert shared_kernel.collect(msg).error["ename"] == "QueryInterrupted"
+    open_gate(gate)
     assert shared_kernel.run("threads[0].join(10); print(ended)").stdout.strip() == "{'other': 'survived'}"
 
 
-def test_a_cancel_by_command_hits_one(shared_kernel, database):
+def test_a_cancel_by_command_hits_one(shared_kernel, database, gate):
     two(shared_kernel, database)
-    shared_kernel.run(
-        THREAD.format(work=[("other", "select pg_sleep(66)"), ("db", "select 'kept' from pg_sleep(1.5)")])
-    )
-    wait_until(lambda: running(database, "pg_sleep(66)") and running(database, "pg_sleep(1.5)"))
+    shared_kernel.run(THREAD.format(work=[("other", "select pg_sleep(66)"), ("db", f"select 'kept' from {GATE}")]))
+    wait_until(lambda: running(database, "pg_sleep(66)") and running(database, "kept"))
     shared_kernel.run("q = %tusk queries\nvictim = q.loc[q.connection == 'other', 'id'].item()")
-    shared_kernel.run("get_ipython().run_line_magic('tusk', f'cancel {victim}')")
+    shared_kernel.run("get_ipython().run_line_magic('tusk', f'cancel {victim}')\nthreads[0].join(10)")
+    open_gate(gate)
     assert shared_kernel.run("for t in threads: t.join(10)\nprint(ended['other'], ended['db'])").stdout.split() == [
         "QueryCancelled",
         "kept",
@@ -351,15 +366,16 @@ def test_a_cancel_by_command_hits_one(shared_kernel, database):
 # -- while it runs ----------------------------------------------------------------------------------------------------
 
 
-def test_notices_come_while_the_statement_runs(shared_kernel, database):
+def test_notices_come_while_the_statement_runs(shared_kernel, database, gate):
     seen = []
 
     def look(reply):
-        if any("early" in text for text in reply.displayed) and running(database, "late"):
+        if not seen and any("early" in text for text in reply.displayed) and running(database, "late"):
             seen.append(True)
+            open_gate(gate)
 
     reply = shared_kernel.run(
-        "%%sql\ndo $$ begin raise notice 'early'; perform pg_sleep(1.5); raise notice 'late'; end $$",
+        f"%%sql\ndo $$ begin raise notice 'early'; perform {GATE}; raise notice 'late'; end $$",
         while_running=look,
     )
     assert seen
@@ -367,10 +383,11 @@ def test_notices_come_while_the_statement_runs(shared_kernel, database):
     assert (text.count("NOTICE:  early"), text.count("NOTICE:  late")) == (1, 1)
 
 
-def test_a_failed_cell_stops_what_is_queued_behind_it(shared_kernel, database):
-    # long enough for the second request to be there when the first one fails
-    first = shared_kernel.send("%sql do $$ begin perform pg_sleep(1); raise exception 'no'; end $$")
+def test_a_failed_cell_stops_what_is_queued_behind_it(shared_kernel, database, gate):
+    first = shared_kernel.send(f"%sql do $$ begin perform {GATE}; raise exception 'no'; end $$")
     second = shared_kernel.send("%sql create table never ()")
+    shared_kernel.await_arrival()
+    open_gate(gate)
     assert shared_kernel.collect(first).error["ename"] == "QueryFailed"
     assert shared_kernel.collect(second).status == "aborted"
     assert ask(database, "select to_regclass('never')") is None

@@ -27,7 +27,8 @@ def saved(kernels, keychain_daemon, place):
 
 def test_it_survives_a_restart_and_opens_without_a_prompt(kernels, saved):
     kernel = kernels(env=saved.env)
-    kernel.run("%tusk_connect shop", allow_stdin=False)
+    reply = kernel.run("%tusk_connect shop", allow_stdin=False)
+    assert "waited" not in "\n".join(reply.displayed)
     assert "secretive" in kernel.run(WHO).value
     kernel.restart()
     kernel.run("%load_ext tusk_jupyter")
@@ -61,6 +62,10 @@ def test_a_frozen_keychain_is_named_and_the_kernel_goes_on(kernels, saved, datab
     reply = kernel.run("%tusk_connect shop", ok=False, allow_stdin=False)
     assert reply.error["ename"] == "AuthenticationFailed"
     assert "keychain" in "\n".join(reply.displayed)
+    # while it waits the cell says so, and one line of that is what stays
+    (line,) = [line for line in reply.displayed if line.startswith("wait")]
+    assert line.startswith("waited ")
+    assert line.endswith(" s for the keychain")
     kernel.run(f"%tusk_connect {database} --name other")
     assert kernel.run("%sql select 1 as one").value
     kernel.stop()

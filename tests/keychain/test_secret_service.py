@@ -153,11 +153,17 @@ def test_the_state_of_a_working_one(credentials):
 
 
 @pytest.fixture
-def locked(keychain_daemon, use, connection_id):
+def in_use(keychain_daemon, use, connection_id):
+    """A keychain of the test's own that has a password already."""
     use(keychain_daemon)
     Credentials().store(connection_id, "db", Secret("from before"))
-    keychain_daemon.lock()
     return keychain_daemon
+
+
+@pytest.fixture
+def locked(in_use):
+    in_use.lock()
+    return in_use
 
 
 LOCKED_CODE = """
@@ -199,12 +205,10 @@ def test_deleting_what_a_locked_one_holds_says_so(locked, connection_id):
 
 
 @pytest.fixture
-def frozen(keychain_daemon, use, connection_id):
-    use(keychain_daemon)
-    Credentials().store(connection_id, "db", Secret("from before"))
-    keychain_daemon.freeze()
-    yield keychain_daemon
-    keychain_daemon.thaw()
+def frozen(in_use):
+    in_use.freeze()
+    yield in_use
+    in_use.thaw()
     wait_until(lambda: not asking())
 
 

@@ -55,7 +55,7 @@ def shown():
 
 def test_every_option_is_shown():
     from tusk_jupyter.magics.arguments import CELL_OPTIONS, LINE_OPTIONS
-    from tusk_jupyter.magics.connect import CONNECT_OPTIONS
+    from tusk_jupyter.magics.connect_line import CONNECT_OPTIONS
 
     words, _ = shown()
     options = {*CELL_OPTIONS.names, *LINE_OPTIONS.names, *CONNECT_OPTIONS.names}

@@ -278,4 +278,4 @@ def test_what_the_server_cannot_infer_gets_the_cast_as_advice(cells):
     cells.ns["v"] = None
     reply = cells.run("%sql select pg_typeof(:v), jsonb_build_array(:v)", ok=False)
     assert reply.exception.sqlstate == "42P18"
-    assert ":v::" in reply.exception.advice or ":name::" in reply.exception.advice
+    assert ":name::" in reply.exception.advice

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import socket
-import subprocess
 import threading
-import time
 import traceback
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from tests.fix_postgres import PASSWORD, _as_account
+from tests.fix_postgres import PASSWORD
+from tests.fix_tls import BY_PASSWORD, openssl
+from tests.listening import listener, silent, web
+from tests.waiting import wait_until
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.failures import check_files, connect_error, is_starting, needs_password
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
@@ -173,7 +171,7 @@ def test_a_refused_port(over_tcp):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = str(taken.getsockname()[1])
-        error = explained(over_tcp.with_(port=port), ConnectionFailed, f"nothing listens at 127.0.0.1, port {port}")
+        error = explained(over_tcp.with_(port=str(port)), ConnectionFailed, f"nothing listens at 127.0.0.1, port {port}")
     assert "reached" not in dict(error.facts)
 
 
@@ -205,62 +203,31 @@ def test_a_service_that_is_not_defined():
     explained(parse("service=nowhere_defined"), InvalidInput, "no service 'nowhere_defined'")
 
 
-@contextmanager
-def listener(answer):
-    """A TCP server on loopback that does ``answer(client)`` to each who comes."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve():
-            while True:
-                try:
-                    client, _ = listening.accept()
-                except OSError:
-                    return
-                answer(client)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield str(listening.getsockname()[1])
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-
-def web(client):
-    with client:
-        client.recv(1000)
-        client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
 def ssh(client):
-    with client:
-        client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
-        client.recv(1000)
+    client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    client.recv(1000)
 
 
 def hang_up(client):
     client.recv(1000)
-    client.close()
 
 
 @pytest.mark.parametrize("answer", [web, ssh])
 @pytest.mark.parametrize("sslmode", ["prefer", "disable"])
 def test_what_is_not_postgresql_is_told(over_tcp, answer, sslmode):
     with listener(answer) as port:
-        error = explained(over_tcp.with_(port=port, sslmode=sslmode), ConnectionFailed, "is not PostgreSQL")
-    assert port in str(error)
+        error = explained(over_tcp.with_(port=str(port), sslmode=sslmode), ConnectionFailed, "is not PostgreSQL")
+    assert str(port) in str(error)
 
 
 def test_a_server_that_hangs_up(over_tcp):
     with listener(hang_up) as port:
-        explained(over_tcp.with_(port=port), ConnectionFailed, "closed the connection before the login")
+        explained(over_tcp.with_(port=str(port)), ConnectionFailed, "closed the connection before the login")
 
 
 def test_a_server_that_never_answers(over_tcp):
-    clients = []
-    with listener(clients.append) as port:
-        error = explained(over_tcp.with_(port=port), ConnectionTimeout, "no answer within 2 s", timeout_s=2)
-        for client in clients:
-            client.close()
+    with silent() as port:
+        error = explained(over_tcp.with_(port=str(port)), ConnectionTimeout, "no answer within 2 s", timeout_s=2)
     assert error.duration_s == 2
     assert f"port {port}" in error.advice
 
@@ -271,9 +238,7 @@ def test_a_server_that_shuts_down_and_one_that_is_down(server, make_server):
     with psycopg.connect(server.conninfo()):
         stopping = threading.Thread(target=server.stop, args=("smart",), daemon=True)
         stopping.start()
-        deadline = time.monotonic() + 20
-        while not is_starting(exc := _outcome(conninfo)):
-            assert time.monotonic() < deadline, exc
+        exc = wait_until(lambda: is_starting(found := _outcome(conninfo)) and found, timeout=20)
         error = connect_error(exc, target="t", conninfo=conninfo)
         assert type(error) is ConnectionFailed
         assert "shutting down" in str(error)
@@ -290,11 +255,8 @@ def _outcome(conninfo):
 
 
 def test_a_server_that_speaks_another_language(over_tcp):
-    def relay(client):
-        threading.Thread(target=_relay, args=(client, int(over_tcp.port)), daemon=True).start()
-
-    with listener(relay) as port:
-        conninfo = with_password(over_tcp.with_(port=port, sslmode="disable"), Secret(PASSWORD + "x"))
+    with listener(lambda client: _relay(client, int(over_tcp.port))) as port:
+        conninfo = with_password(over_tcp.with_(port=str(port), sslmode="disable"), Secret(PASSWORD + "x"))
         error = explained(conninfo, AuthenticationFailed, "the server refused the login")
     assert "FATAL: Passwort-Authentifizierung für Benutzer »secretive« fehlgeschlagen" in error.detail
 
@@ -303,7 +265,7 @@ def _relay(client, port):
     """Pass everything on, but say the server's error in German: no locale need be installed for it."""
     fields = "SFATAL\0VFATAL\0C28P01\0MPasswort-Authentifizierung für Benutzer »secretive« fehlgeschlagen\0\0".encode()
     german = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
-    with client, socket.create_connection(("127.0.0.1", port)) as upstream:
+    with socket.create_connection(("127.0.0.1", port)) as upstream:
         while (asked := client.recv(10_000)) and (said := _receive(upstream, asked)):
             client.sendall(german if said.startswith(b"E") else said)
 
@@ -316,93 +278,12 @@ def _receive(upstream, asked):
 # -- TLS with a CA of its own ----------------------------------------------------------------------------------------
 
 
-def openssl(*command):
-    subprocess.run(["openssl", *command], check=True, capture_output=True)
-
-
-class Authority:
-    """A certificate authority in a directory."""
-
-    def __init__(self, root, name):
-        self.root, self.name = root, name
-        self.file = root / f"{name}.crt"
-        self._new(name, "-x509", "-days", "2", "-out", str(self.file))
-
-    def _new(self, name, *options):
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        key = str(self.root / f"{name}.key")
-        openssl("req", *curve, "-keyout", key, "-subj", f"/CN={name.split('.', 1)[-1]}", *options)
-        Path(key).chmod(0o600)
-
-    def issue(self, name, days=2):
-        """Return certificate and key; the common name is what follows the first dot of ``name``."""
-        certificate, key, request = (self.root / f"{name}.{end}" for end in ("crt", "key", "csr"))
-        self._new(name, "-out", str(request))
-        signed = ("-CA", str(self.file), "-CAkey", str(self.root / f"{self.name}.key"), "-CAcreateserial")
-        openssl("x509", "-req", "-in", str(request), *signed, "-days", str(days), "-out", str(certificate))
-        return certificate, key
-
-
-class TlsServer:
-    """A server with TLS whose ``pg_hba.conf`` and certificate tests exchange."""
-
-    def __init__(self, server, authority):
-        self.server, self.port = server, server.port
-        certificate, key = authority.issue("server.localhost")
-        self.give(authority.file, "root.crt")
-        self.give(certificate, "server.crt")
-        self.give(key, "server.key")
-        with psycopg.connect(server.conninfo(), autocommit=True) as conn:
-            conn.execute(psycopg.sql.SQL("create role secretive login password {}").format(PASSWORD))
-            conn.execute("alter system set ssl = on")
-            conn.execute("alter system set ssl_ca_file = 'root.crt'")
-
-    def give(self, file, name):
-        there = self.server.root / "data" / name
-        shutil.copy(file, there)
-        there.chmod(0o600)
-        if account := _as_account():
-            os.chown(there, account["user"], account["group"])
-
-    def reload(self, hba):
-        (self.server.root / "data" / "pg_hba.conf").write_text(f"local all tester trust\n{hba}\n")
-        ask = "select pg_conf_load_time(), current_setting('ssl')"
-        with psycopg.connect(self.server.conninfo(), autocommit=True) as conn:
-            before, _ = conn.execute(ask).fetchone()
-            conn.execute("select pg_reload_conf()")
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            # a new session inherits what the postmaster has read
-            with psycopg.connect(self.server.conninfo()) as conn:
-                now, ssl_is = conn.execute(ask).fetchone()
-            if now > before and ssl_is == "on":
-                return
-        raise AssertionError("the server did not read its files again")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    return Authority(tmp_path_factory.mktemp("ca"), "tusk.test-authority")
-
-
-@pytest.fixture(scope="module")
-def stranger(authority):
-    return Authority(authority.root, "other.stranger")
-
-
-@pytest.fixture(scope="module")
-def tls_server(make_server, authority):
-    return TlsServer(make_server(), authority)
-
-
 @pytest.fixture
 def tls(server, tls_server, authority, monkeypatch, tmp_path):
     """Conninfo of a TLS server for «localhost», which asks for a password; its parameters verify it fully."""
     del server  # marks the test
     monkeypatch.setenv("HOME", str(tmp_path))
-    tls_server.reload("host all all 127.0.0.1/32 scram-sha-256")
+    tls_server.reload(BY_PASSWORD)
     return Conninfo(
         params=tuple(
             {
@@ -448,13 +329,13 @@ def test_an_expired_certificate(tls, tls_server, authority):
     certificate, key = authority.issue("expired.localhost", days=-1)
     tls_server.give(certificate, "server.crt")
     tls_server.give(key, "server.key")
-    tls_server.reload("host all all 127.0.0.1/32 scram-sha-256")
+    tls_server.reload(BY_PASSWORD)
     try:
         assert "expired" in explained(tls, SslError).advice
     finally:
         for name, file in good.items():
             tls_server.give(file, name)
-        tls_server.reload("host all all 127.0.0.1/32 scram-sha-256")
+        tls_server.reload(BY_PASSWORD)
 
 
 def test_another_host_name(tls):

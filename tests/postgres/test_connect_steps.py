@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.fix_postgres import PASSWORD
-from tests.postgres.test_connect_failures import Authority, TlsServer, listener, web
+from tests.listening import listener, silent, web
 from tests.waiting import ask, wait_until
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
@@ -240,18 +240,15 @@ def test_a_name_that_cannot_be_one(over_tcp):
 @pytest.mark.parametrize(("sslmode", "step"), [("prefer", "TLS"), ("disable", "authentication")])
 def test_a_port_that_is_not_postgresql(over_tcp, sslmode, step):
     with listener(web) as port:
-        steps = failed(walked(over_tcp.with_(port=port, sslmode=sslmode)), step, ConnectionFailed, "is not PostgreSQL")
+        steps = failed(walked(over_tcp.with_(port=str(port), sslmode=sslmode)), step, ConnectionFailed, "is not PostgreSQL")
     assert steps["TCP"][0] == "ok"
 
 
 @pytest.mark.parametrize(("sslmode", "step"), [("prefer", "TLS"), ("disable", "authentication")])
 def test_a_server_that_never_answers_ends_at_the_limit(over_tcp, sslmode, step):
-    clients = []
-    with listener(clients.append) as port:
-        conninfo = over_tcp.with_(host="db.invalid", hostaddr="127.0.0.1", port=port, sslmode=sslmode)
+    with silent() as port:
+        conninfo = over_tcp.with_(host="db.invalid", hostaddr="127.0.0.1", port=str(port), sslmode=sslmode)
         steps = failed(walked(conninfo, timeout_s=2), step, ConnectionTimeout, "no answer within 2 s")
-        for client in clients:
-            client.close()
     assert steps["TCP"] == ("ok", f"127.0.0.1:{port}")
 
 
@@ -261,13 +258,10 @@ def test_the_limit_bounds_all_addresses_together(over_tcp):
     def attempts():
         return [thread for thread in threading.enumerate() if thread.name == "tusk-test-connect"]
 
-    clients = []
-    with listener(clients.append) as port:
-        found = walked(over_tcp.with_(host="127.0.0.1,127.0.0.1,127.0.0.1", port=port), timeout_s=2)
+    with silent() as port:
+        found = walked(over_tcp.with_(host="127.0.0.1,127.0.0.1,127.0.0.1", port=str(port)), timeout_s=2)
         assert attempts()
         failed(found, "TLS", ConnectionTimeout, "no answer within 2 s")
-    for client in clients:
-        client.close()
     wait_until(lambda: not attempts())
 
 
@@ -286,18 +280,6 @@ def test_whoever_watches_may_fail(over_tcp):
 
 
 # -- TLS --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"), "tusk.test-authority")
-
-
-@pytest.fixture(scope="module")
-def tls_server(make_server, authority):
-    found = TlsServer(make_server(), authority)
-    found.reload("host all all 127.0.0.1/32 scram-sha-256")
-    return found
 
 
 @pytest.fixture
@@ -343,8 +325,7 @@ def test_a_wrong_password_over_tls(tls, authority):
     assert steps["TLS"] == ("ok", "encrypted, certificate and host name verified")
 
 
-def test_an_authority_that_is_not_trusted(tls, authority):
-    stranger = Authority(authority.root, "other.stranger")
+def test_an_authority_that_is_not_trusted(tls, stranger):
     conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(stranger.file))
     steps = failed(walked(conninfo), "TLS", SslError, "not signed by a CA this machine trusts")
     assert steps["TCP"][0] == "ok"

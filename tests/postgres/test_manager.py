@@ -381,7 +381,7 @@ def test_a_cell_that_runs_again_replaces_its_manager(tusk, shell):
                 self.closed = True
 
         for place in ("cell-1", "cell-2", "cell-1", None, None):
-            desk.add(lambda view, _twins, _receive: Widget(view), place)
+            desk.add(lambda view, _receive: Widget(view), place)
         assert [widget.closed for widget in made] == [True, False, False, False, False]
     finally:
         desk.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
 import pytest
 
 from tests.fix_postgres import PASSWORD
+from tests.fix_sshd import PASSPHRASE
 
 
 @pytest.fixture
@@ -68,8 +70,9 @@ def test_ctrl_c_and_ctrl_d_leave_a_question_then_the_manager(terminal):
     terminal.expect_exact("Name: ")
     terminal.sendintr()
     terminal.expect_exact("left as it was")
-    answer(terminal, ("connections> ", "nonsense"))
-    terminal.expect_exact("none of the letters")
+    for word in ("nonsense", "connect", "new", "delete 1", "c1x", "c 1 2 x"):
+        answer(terminal, ("connections> ", word))
+        terminal.expect_exact("none of the letters")
     answer(terminal, ("connections> ", "c7"))
     terminal.expect_exact("which one?")
     terminal.expect_exact("connections> ")
@@ -80,3 +83,25 @@ def test_ctrl_c_and_ctrl_d_leave_a_question_then_the_manager(terminal):
     terminal.sendintr()
     terminal.expect_exact("In [4]: ")
     assert "Traceback" not in said(terminal)
+
+
+def test_what_an_ssh_tunnel_wants_is_asked_for(home, sshd, ssh_keys, server, tmp_path, terminal):
+    tunnel = {"host": "127.0.0.1", "port": sshd.port, "username": sshd.user, "auth": "key", "key_path": str(ssh_keys / "locked")}
+    place = {"host": "127.0.0.1", "port": server.port, "database": "postgres", "username": "secretive", "ssl_mode": "disable"}
+    document = {"format": "tusk-jupyter connections", "connections": [{"name": "shop", **place, "ssh_tunnel": tunnel}]}
+    (tmp_path / "shop.json").write_text(json.dumps(document))
+    terminal.sendline("q")
+    answer(terminal, ("In [3]: ", f"%tusk connections import {tmp_path / 'shop.json'}"), ("In [4]: ", "%tusk_connect"))
+    secrets = (("Passphrase of the SSH key", PASSPHRASE), ("(yes/no): ", "yes"), ("Password for ", PASSWORD))
+    answer(terminal, ("connections> ", "t1"), *secrets)
+    terminal.expect_exact("as secretive")
+    assert not home.known_hosts.exists()
+    answer(terminal, ("connections> ", "c1"), *secrets, ("next time? (y/N): ", "y"))
+    terminal.expect_exact("connected; cells run on shop now")
+    assert sshd.host_key in home.known_hosts.read_text()
+    answer(terminal, ("connections> ", "d1"), ("connections> ", "c1"))
+    terminal.expect_exact("connected; cells run on shop now")
+    answer(terminal, ("connections> ", "q"))
+    terminal.expect_exact("In [5]: ")
+    assert PASSWORD[:10] not in said(terminal)
+    assert PASSPHRASE[:10] not in said(terminal)

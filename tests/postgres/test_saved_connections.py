@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 import tusk_jupyter
 from tests.fix_postgres import PASSWORD
+from tusk_jupyter.errors import StorageError
 from tusk_jupyter.secret import Secret
+from tusk_jupyter.storage.saved_connections import SavedConnections
 
 
 @pytest.fixture
@@ -284,3 +287,125 @@ def test_parameters_without_a_column_are_kept(shell, tusk, database):
 
 def test_the_record_is_json(kept, tusk):
     assert json.loads(json.dumps(tusk.saved.get("shop").as_dict()))["ssh_tunnel"] is None
+
+
+@pytest.fixture
+def password(monkeypatch):
+    monkeypatch.setenv("DB_PASSWORD", PASSWORD)
+
+
+def test_a_host_name_is_kept_without_the_address_it_had(shell, tusk, server, password):
+    shell.run(f"%tusk_connect host=localhost port={server.port} dbname=postgres user=secretive --password-env DB_PASSWORD --name tcp --save")
+    saved = tusk.saved.get("tcp")
+    assert saved.host == "localhost"
+    assert "hostaddr" not in saved.parameters
+    assert "sslcertmode" not in saved.parameters
+
+
+def test_an_address_that_was_given_is_kept(shell, tusk, server, password):
+    where = f"host=db.invalid hostaddr=127.0.0.1 port={server.port} dbname=postgres user=secretive --password-env DB_PASSWORD"
+    shell.run(f"%tusk_connect {where} --name tcp --save")
+    assert tusk.saved.get("tcp").parameters["hostaddr"] == "127.0.0.1"
+
+
+def test_a_saved_name_stays_read_only_however_it_is_connected(kept, tusk, database):
+    kept.run(f"%tusk_connect {database} --name shop")
+    reply = kept.run("%sql create table t ()", ok=False)
+    assert reply.exception.sqlstate == "25006"
+    kept.run("%tusk disconnect shop")
+    kept.run(f"%tusk_connect {database} --name shop --save")
+    assert tusk.saved.get("shop").read_only
+
+
+@pytest.mark.parametrize("options", ["--group /", f"--group {'x' * 300}"])
+def test_what_cannot_be_saved_is_refused_before_connecting(shell, tusk, database, options):
+    reply = shell.run(f"%tusk_connect {database} --name shop --save {options}", ok=False)
+    assert reply.exception.kind == "input"
+    assert tusk.connections.names() == []
+    assert tusk.saved.groups() == []
+
+
+def test_a_connection_that_could_not_be_saved_says_that_it_is_open(shell, tusk, database, monkeypatch):
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(tusk.saved._rows, "save", full)
+    reply = shell.run(f"%tusk_connect {database} --name shop --save", ok=False)
+    assert reply.exception.kind == "storage"
+    assert reply.exception.transaction == "shop is connected and the current connection; it is not saved"
+    assert tusk.connections.names() == ["shop"]
+
+
+def test_changes_of_two_kernels_to_one_connection_are_both_kept(kept, tusk):
+    stale = tusk.saved.get("shop")
+    other = SavedConnections(lambda: tusk.storage)
+    assert other.change(stale.id, lambda saved: replace(saved, name="store")).name == "store"
+    kept.run("%tusk connections color store blue")
+    other.change(stale.id, lambda saved: replace(saved, statement_timeout_ms=5000))
+    saved = tusk.saved.get("store")
+    assert (saved.color, saved.statement_timeout_ms, saved.read_only) == ("blue", 5000, True)
+    assert other.change("no such id", lambda saved: saved) is None
+
+
+def test_a_row_that_cannot_be_deleted_keeps_its_password(kept, tusk, monkeypatch):
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    saved = tusk.saved.get("shop")
+    tusk.credentials.store(saved.id, "db", Secret("kept"))
+    monkeypatch.setattr(tusk.saved._rows, "delete", full)
+    kept.run("%tusk connections delete shop", ok=False)
+    assert tusk.saved.has_secret(saved.id, "db")
+
+
+def test_a_deleted_connection_is_forgotten_by_this_kernel_too(shell, tusk, server, password, monkeypatch):
+    asked = []
+    monkeypatch.setattr("tusk_jupyter.magics.connect.ask", asked.append)
+    where = f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive"
+    shell.run(f"%tusk_connect {where} --password-env DB_PASSWORD --name shop --save")
+    shell.run("%tusk disconnect shop")
+    shell.run("%tusk connections delete shop")
+    assert shell.run(f"%tusk_connect {where} --name other", ok=False).exception.kind == "authentication"
+    assert len(asked) == 1
+
+
+def test_in_memory_only_nothing_is_promised_and_the_keychain_is_left_alone(shell, tusk, server, password, monkeypatch, tmp_path):
+    (tmp_path / "in-the-way").write_text("")
+    tusk.files.open(tmp_path / "in-the-way")
+    assert not tusk.saved.lasting
+    asked = []
+    monkeypatch.setattr(tusk.credentials.keychain, "_ask", lambda *_, **__: asked.append(1))
+    where = f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive --password-env DB_PASSWORD"
+    shown = shell.run(f"%tusk_connect {where} --name shop --save").displayed[0]
+    assert "opens it in this kernel" in shown
+    assert "gone when the kernel ends" in shown
+    shell.run("%tusk disconnect shop")
+    tusk.credentials.forget(tusk.saved.target(tusk.saved.get("shop")).password_key)
+    shell.run("%tusk_connect shop")
+    shell.run("%tusk disconnect shop")
+    asked.clear()
+    assert "gone when the kernel ends" in "".join(shell.run("%tusk connections delete shop").displayed)
+    assert asked == []
+
+
+def test_what_the_first_cell_cannot_connect_to_is_named(shell, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", "mysql://somewhere/else")
+    assert shell.run("%sql select 1", ok=False).exception.message.startswith("$DATABASE_URL: ")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql:///shop?host={tmp_path}")
+    assert ("named by", "$DATABASE_URL") in shell.run("%sql select 1", ok=False).exception.facts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%tusk use {}", "%tusk disconnect {}", "%tusk connections test {}", "%tusk connections color {} red",
+        "%tusk connections rename {} x", "%tusk_connect --name {} host=h", "%tusk connections import {}", "%tusk_connect {}",
+    ],
+)
+@pytest.mark.parametrize("where", ["postgresql://ana:Zq7canary@h.invalid:1/d", "ana:Zq7canary@h.invalid/d", "postgresql:/ana:Zq7canary@h/d"])
+def test_a_password_where_a_name_belongs_is_in_no_error_and_no_history(shell, line, where):
+    reply = shell.run(line.format(where), ok=False)
+    assert "Zq7canary" not in str(reply.exception)
+    assert "Zq7canary" not in repr(reply.exception.info())
+    assert "Zq7canary" not in "".join(reply.exception._render_traceback_())
+    assert "Zq7canary" not in "".join(map(str, reply.displayed))

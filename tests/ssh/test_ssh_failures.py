@@ -208,7 +208,9 @@ def test_the_key_of_the_same_host_at_port_22_neither_warns_nor_hides(make_tunnel
 
 def test_a_known_hosts_file_with_nonsense_in_it(make_tunnel, sshd, ssh_keys, home, server):
     home.known_hosts.write_bytes(b"\xff\xfe nonsense\n@wrong a b c\nhost ssh-rsa !!!\n|1|x|y z z\n" + sshd.known_hosts_line.encode())
-    make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port).open(10)
+    tunnel = make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port)
+    tunnel.open(10)
+    assert tunnel.alive
 
 
 def test_a_key_that_the_server_does_not_let_in(make_tunnel, sshd, ssh_keys, known):
@@ -460,7 +462,9 @@ def test_of_several_host_keys_the_recorded_kind_is_asked_for(make_tunnel, make_s
     kind, key = second.with_suffix(".pub").read_text().split()[:2]
     for recorded in (f"{kind} {key}", sshd.host_key):
         home.known_hosts.write_text(f"[127.0.0.1]:{sshd.port} {recorded}\n")
-        make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port).open(10)
+        tunnel = make_tunnel(login(sshd, "key", ssh_keys / "plain"), port=server.port)
+        tunnel.open(10)
+        assert tunnel.alive
 
 
 @needs_password_login

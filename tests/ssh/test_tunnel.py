@@ -18,7 +18,7 @@ import pytest
 
 from tests.fix_postgres import PASSWORD as DB_PASSWORD
 from tests.fix_sshd import PASSPHRASE, PASSWORD, has_namespaces
-from tests.waiting import wait_until
+from tests.waiting import at_one_moment, wait_until
 from tusk_jupyter.connections.conninfo import parse
 from tusk_jupyter.connections.saved import SshTunnel
 from tusk_jupyter.errors import SshError
@@ -298,22 +298,7 @@ def test_two_tunnels_are_two(make_tunnel, sshd, ssh_keys, known, server):
 
 def test_threads_that_open_it_at_once_share_one_login(tunnel, sshd):
     before = {p.pid for p in sshd.sessions()}
-    start = threading.Barrier(8)
-    failures = []
-
-    def enter():
-        start.wait()
-        try:
-            tunnel.open(20)
-        except SshError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=enter) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_one_moment(*[lambda: tunnel.open(20)] * 8)
     log = (sshd.root / "log").read_text()
     masters = [p for p in sshd.sessions() if p.pid not in before and p.ppid() == sshd.process.pid]
     assert len(masters) == 1, log

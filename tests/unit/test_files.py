@@ -6,11 +6,11 @@ import logging
 import os
 import sqlite3
 import stat
-import threading
 from contextlib import closing
 
 import pytest
 
+from tests.waiting import at_one_moment
 from tusk_jupyter import log, paths
 from tusk_jupyter.errors import InitializationError
 from tusk_jupyter.storage.database import Database
@@ -150,17 +150,7 @@ def test_history_is_one_row_with_names_only(tmp_path):
 
 @pytest.mark.parametrize("again", range(60))  # one start in fifteen met a locked file before there was a lock of ours
 def test_six_kernels_that_start_at_once_make_one_file(tmp_path, again):
-    start, made = threading.Barrier(6), []
-
-    def open_one():
-        start.wait()
-        made.append(Database(tmp_path / "tusk.db"))
-
-    threads = [threading.Thread(target=open_one) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    made = at_one_moment(*[lambda: Database(tmp_path / "tusk.db")] * 6)
     for database in made:
         database.close()
     assert [(database.in_memory, database.take_notices()) for database in made] == [(False, [])] * 6

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.sql_texts import sql_texts
 from tests.tricky_sql import TRICKY
-from tusk_jupyter.masking import masked, masked_in_words, password_literals
+from tusk_jupyter.masking import masked, masked_in_words, password_literals, starred
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,7 @@ def test_no_quoting_of_a_literal_lets_a_password_through(password, quoting, gap,
     # a backslash is read both ways, and the longer one hides more
     assert masked(statement).endswith(" valid until 'x'") or "\\" in password
     assert "canary" not in masked_in_words(f"could not run {statement}")
+    assert "canary" not in starred(statement)
     for literal in password_literals(statement):
         statement = statement.replace(literal, "")
     assert "canary" not in statement
@@ -146,12 +147,27 @@ def test_no_quoting_of_a_conninfo_lets_a_password_through(password, quoting, val
     shown = masked(f"select dblink({quoting(conninfo)}, 'select 1')")
     assert "canary" not in shown
     assert "port=1" in shown
+    assert "canary" not in starred(f"select dblink({quoting(conninfo)}, 'select 1')")
     assert shown.endswith(", 'select 1')")
 
 
 @given(passwords, quotings, quotings)
 def test_no_statement_within_a_literal_lets_a_password_through(password, inner, outer):
     assert "canary" not in masked(f"do {outer(f'alter role a password {inner(password)} login')}")
+
+
+@given(sql_texts)
+def test_stars_move_nothing(text):
+    shown = starred(text)
+    assert len(shown) == len(text)
+    assert [c if c in "\r\n" else "" for c in shown] == [c if c in "\r\n" else "" for c in text]
+
+
+def test_stars_stand_where_the_password_does():
+    assert starred("alter role a password\n 'can''ary' login") == "alter role a password\n ********** login"
+    shown = starred("select dblink('host=h password=canary port=1'), password from t where password = 'x'")
+    assert shown == "select dblink('host=h password=****** port=1'), password from t where password = 'x'"
+    assert starred("select dblink('postgresql://u:hush-hush@h')") == "select dblink('postgresql://u:*********@h')"
 
 
 @given(sql_texts)

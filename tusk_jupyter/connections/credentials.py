@@ -16,14 +16,13 @@ import os
 import shlex
 import threading
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from tusk_jupyter.errors import AuthenticationFailed, CredentialNotFound, InvalidInput, KeyringError
 from tusk_jupyter.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tusk_jupyter.connections.keychain import Keychain, KeychainState
 
@@ -92,20 +91,30 @@ class Credentials:
     """The passwords of this kernel: typed ones by what they open, saved ones by connection id and kind."""
 
     def __init__(self, keychain: Keychain | None = None) -> None:
-        if keychain is not None:
-            self.keychain = keychain
+        self._keychain = keychain
+        self._on_wait: Callable[[bool], object] | None = None
         self._lock = threading.Lock()
         self._known: dict[tuple[str, ...], Secret] = {}
         self._refused: dict[tuple[str, ...], Secret] = {}
         self._told: set[tuple[str, str]] = set()
         self._warnings: list[str] = []
 
-    @cached_property
+    @property
     def keychain(self) -> Keychain:
-        """The operating system's, imported when a password is first looked for: no load needs it."""
+        """The operating system's, imported when a password is first looked for; one, since its calls take turns."""
         from tusk_jupyter.connections.keychain import Keychain
 
-        return Keychain()
+        with self._lock:
+            if self._keychain is None:
+                self._keychain = Keychain(on_wait=self._on_wait)
+            return self._keychain
+
+    def tell_waits(self, on_wait: Callable[[bool], object] | None) -> None:
+        """Have ``on_wait`` called when the keychain lets its caller wait (see there), whenever it is imported."""
+        with self._lock:
+            self._on_wait = on_wait
+            if self._keychain is not None:
+                self._keychain.on_wait = on_wait
 
     def remember(self, key: tuple[str, ...], password: Secret) -> None:
         """Keep ``password`` until the kernel ends."""
@@ -132,9 +141,16 @@ class Credentials:
             self._known.clear()
             self._refused.clear()
 
-    def store(self, connection_id: str, kind: Kind, secret: Secret) -> Kept:
-        """Keep ``secret`` in the keychain, or in this kernel's memory where the keychain does not take it."""
+    def store(self, connection_id: str, kind: Kind, secret: Secret, *, lasting: bool = True) -> Kept:
+        """Keep ``secret`` in the keychain, or in this kernel's memory where the keychain does not take it.
+
+        :param lasting: ``False`` for a connection that is itself in memory only: nobody would find its password.
+        """
         key = _key(connection_id, kind)
+        if not lasting:
+            with self._lock:
+                self._refused[key] = secret
+            return Kept("memory", None)
         failure = None
         try:
             self.keychain.write(_user(key), secret)
@@ -188,13 +204,18 @@ class Credentials:
         """Return whether one is stored, without giving it away; never raises."""
         return self.find(connection_id, kind) is not None
 
-    def delete(self, connection_id: str, kind: Kind | None = None) -> None:
-        """Remove a password, or all of a connection, from the keychain and from memory; never raises."""
+    def delete(self, connection_id: str, kind: Kind | None = None, *, lasting: bool = True) -> None:
+        """Remove a password, or all of a connection, from the keychain and from memory; never raises.
+
+        :param lasting: ``False`` where the connection is gone from memory only, and will be back with its passwords.
+        """
         keys = [_key(connection_id, each) for each in ((kind,) if kind else KINDS)]
         with self._lock:
             for key in keys:
                 self._known.pop(key, None)
                 self._refused.pop(key, None)
+        if not lasting:
+            return
         try:
             self.keychain.remove([_user(key) for key in keys])
         except KeyringError as error:

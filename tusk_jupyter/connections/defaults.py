@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter.connections import conninfo
 from tusk_jupyter.connections.target import Target
+from tusk_jupyter.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,17 @@ def from_environment(environ: Mapping[str, str]) -> Target | None:
     from tusk_jupyter.connections.opening import Settings
 
     if url := environ.get("DATABASE_URL"):
-        return Target(conninfo.parse(url), Settings(), notes=("connected by $DATABASE_URL",))
+        return Target(_url(url), Settings(), notes=("connected by $DATABASE_URL",))
     given = [name for name in _MEANT if environ.get(name)]
     if given:
         return Target(conninfo.Conninfo(()), Settings(), notes=(f"connected by ${', $'.join(given)}",))
     return None
+
+
+def _url(url: str) -> conninfo.Conninfo:
+    try:
+        return conninfo.parse(url)
+    except InvalidInput as error:
+        refused = error
+    del url
+    raise InvalidInput(f"$DATABASE_URL: {refused.message}", advice=refused.advice)

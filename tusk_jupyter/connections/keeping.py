@@ -8,6 +8,7 @@ defaults hold for connections saved today; so is every secret.
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ _COLUMNS = {
 # resolved into the others, or set by us whatever the user says
 _NOT_KEPT = {"service", "port", "client_encoding", "fallback_application_name", "connect_timeout"}
 # kept where the user gave them: otherwise they are libpq's or our defaults
-_OURS = {"passfile", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+_OURS = {"sslcertmode", "passfile", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
 
 
 def target_of(saved: SavedConnection, *, embedded: Conninfo | None = None) -> Target:
@@ -111,6 +112,9 @@ def saved_of(
 def _is_kept(key: str, given: dict[str, str]) -> bool:
     if key in SECRET_KEYWORDS or key not in KEYWORDS or key in _COLUMNS or key in _NOT_KEPT:
         return False
+    if key == "hostaddr":
+        # what psycopg looked up for a host name: tomorrow the name may lead elsewhere
+        return key in given or bool(os.environ.get("PGHOSTADDR")) or not (given.get("host") or os.environ.get("PGHOST"))
     return key in given or key not in _OURS
 
 

@@ -127,18 +127,22 @@ class Route:
         return typed or (self._credentials.find(self._id, kind) if self._saved else None)
 
     def _supply_secret(self, tunnel: Tunnel, wanted: SecretKind, ask: Ask) -> bool:
-        ssh = tunnel.ssh
-        if wanted == "password":
-            what = f"SSH password for {ssh.username or ''}@{ssh.host or ssh.config_alias}"
-        else:
-            what = f"Passphrase of the SSH key {ssh.key_path or ''}"
-        secret = ask(f"{what} (the last one was refused): " if tunnel.refused else f"{what}: ")
+        secret = ask(ssh_question(tunnel.ssh, wanted, again=tunnel.refused is not None))
         if secret is None:
             return False
         tunnel.set_secrets(**{wanted: secret})
         # remembered before it has worked: the pool's connections need it too; close() forgets a wrong one
         self._credentials.remember((self._id, _KIND[wanted]), secret)
         return True
+
+
+def ssh_question(ssh: SshTunnel, wanted: SecretKind, *, again: bool) -> str:
+    """Return the words that ask for what an SSH login wants."""
+    if wanted == "password":
+        what = f"SSH password for {ssh.username or ''}@{ssh.host or ssh.config_alias}"
+    else:
+        what = f"Passphrase of the SSH key {ssh.key_path or ''}"
+    return f"{what} (the last one was refused): " if again else f"{what}: "
 
 
 def _question(key: HostKey) -> str:

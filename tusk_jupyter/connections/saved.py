@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tusk_jupyter.connections.keywords import REFUSED_KEYWORDS, SECRET_KEYWORDS
 from tusk_jupyter.errors import InvalidInput
+from tusk_jupyter.redaction import redact_typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,6 +28,8 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "gray")
 _DAY_S = 86_400
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+LONGEST_NAME = 100
+_QUOTES = "'\"\\`"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?\Z")
 
 
@@ -259,10 +262,14 @@ def _name_problems(name: str, taken: Collection[str]) -> Iterator[Problem]:
 
 def name_problem(text: str) -> str | None:
     """Return why cells could not call a connection by this name, ``None`` where they can."""
+    if (shown := redact_typed(text)) != text:
+        return f"{shown!r} cannot name a connection: it holds a password"
     if text.startswith(("-", "(", ":")) or "://" in text or "<<" in text or "=" in text:
         return f"{text!r} cannot name a connection: letters, digits, _, -, . and @ will do"
-    if any(c.isspace() or not c.isprintable() for c in text):
-        return f"{text!r} cannot name a connection: it holds a blank or a control character"
+    if any(c.isspace() or not c.isprintable() or c in _QUOTES for c in text):
+        return f"{text!r} cannot name a connection: it holds a blank, a quote, a backslash or a control character"
+    if len(text) > LONGEST_NAME:
+        return f"a name of {len(text)} characters cannot name a connection: {LONGEST_NAME} at the most"
     return None
 
 

@@ -24,13 +24,14 @@ from tusk_jupyter.errors import AuthenticationFailed, SslError, TuskError
 from tusk_jupyter.translate import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.findings import Found
     from tusk_jupyter.connections.opening import ServerInfo
     from tusk_jupyter.connections.saved import SshTunnel
+    from tusk_jupyter.connections.ssh_known_hosts import HostKey
     from tusk_jupyter.connections.step_board import StepName
     from tusk_jupyter.connections.target import Target
     from tusk_jupyter.connections.tunnel import Tunnel
@@ -46,7 +47,8 @@ _ON_THE_WAY: tuple[StepName, StepName] = ("DNS", "TCP")
 class Walk:
     """What a test came to.
 
-    ``asks`` when the server wants a password and none was given, ``ssh_asks`` what the way to it wants.
+    ``asks`` when the server wants a password and none was given, ``ssh_asks`` what the way to it wants (or wants in
+    place of what was given), ``unknown_key`` is a host key that nobody has recorded.
     """
 
     steps: tuple[Step, ...]
@@ -55,6 +57,7 @@ class Walk:
     error: TuskError | None = None
     asks: bool = False
     ssh_asks: Literal["password", "passphrase"] | None = None
+    unknown_key: HostKey | None = None
 
 
 def walk(
@@ -64,19 +67,20 @@ def walk(
     password: Secret | None = None,
     ssh_password: Secret | None = None,
     passphrase: Secret | None = None,
+    trusted: Sequence[HostKey] = (),
     on_step: Callable[[Step], None] | None = None,
 ) -> Walk:
     """Connect, look around, close again; on a worker of the caller's, within the target's connect timeout.
 
-    :param ssh_password: for the tunnel, as ``passphrase`` is for its key; an unknown host key is refused, since
-        accepting one would keep it.
+    :param ssh_password: for the tunnel, as ``passphrase`` is for its key.
+    :param trusted: host keys that are taken though nobody has recorded them; they are not recorded. Others are refused.
     :param on_step: is told each change of a step, in this thread.
     """
     test = _Test(target, name=name, password=password, on_step=on_step)
     try:
         conninfo = target.conninfo
         if target.ssh is not None:
-            routed = test.through(target.ssh, ssh_password, passphrase)
+            routed = test.through(target.ssh, ssh_password, passphrase, trusted)
             if isinstance(routed, Walk):
                 return routed
             conninfo = passfile.applied(conninfo).with_(**routed)
@@ -164,7 +168,9 @@ class _Test:
 
     # -- through SSH --------------------------------------------------------------------------------------------------
 
-    def through(self, ssh: SshTunnel, password: Secret | None, passphrase: Secret | None) -> Walk | dict[str, str]:
+    def through(
+        self, ssh: SshTunnel, password: Secret | None, passphrase: Secret | None, trusted: Sequence[HostKey]
+    ) -> Walk | dict[str, str]:
         """Open the tunnel; return the keywords that lead through it, or the walk when it ends here."""
         from tusk_jupyter.connections.tunnel import Tunnel
 
@@ -182,6 +188,7 @@ class _Test:
             name=self._name,
             password=password,
             passphrase=passphrase,
+            trusted=trusted,
         )
         outcome = self._watched(interrupts.spawn("test-ssh", lambda: _opened(tunnel, self._left(), conninfo.sslmode)))
         if isinstance(outcome, dict):
@@ -191,7 +198,8 @@ class _Test:
             return outcome
         error = outcome if isinstance(outcome, TuskError) else self._broken(outcome, conninfo).error
         missing = next((name for name in _ON_THE_WAY if self._board.state(name) == "running"), None)
-        return replace(self._failed(missing or "SSH", error, reached=Reached.NOTHING), ssh_asks=tunnel.asks)
+        failed = self._failed(missing or "SSH", error, reached=Reached.NOTHING)
+        return replace(failed, ssh_asks=tunnel.asks or tunnel.refused, unknown_key=tunnel.unknown_key)
 
     # -- what is seen on the way --------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from tusk_jupyter.connections.ssh_address import written
 from tusk_jupyter.errors import ConnectionTimeout, SshError, TuskError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tusk_jupyter.connections.saved import SshTunnel
     from tusk_jupyter.connections.ssh_forwarding import Forwarding
@@ -50,6 +50,7 @@ class Tunnel:
     :param name: the connection's, for messages.
     :param confirm: asked (in the thread that calls :meth:`open`, its time not counted) whether a key that nobody has
         recorded is the right one; without it such a host is refused, and :attr:`unknown_key` is what to ask about.
+    :param trusted: keys that are taken for this tunnel only, recorded nowhere.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Tunnel:
         password: Secret | None = None,
         passphrase: Secret | None = None,
         confirm: Callable[[HostKey], bool] | None = None,
+        trusted: Iterable[HostKey] = (),
     ) -> None:
         self.ssh = ssh
         self.host = host
@@ -73,7 +75,7 @@ class Tunnel:
         self.unknown_key: HostKey | None = None
         self._secrets = (password, passphrase)
         self._confirm = confirm
-        self._trusted: list[HostKey] = []
+        self._trusted = list(trusted)
         self._prefix = f"Cannot connect to {name} through SSH: "
         self._lock = threading.Lock()
         self._generation = 0

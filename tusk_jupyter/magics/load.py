@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from tusk_jupyter import errors
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 from tusk_jupyter.magics.aliases import SqlMagic
+from tusk_jupyter.magics.keychain_wait import KeychainWait
 from tusk_jupyter.magics.output import CellOutput
 from tusk_jupyter.tusk import Tusk
 
@@ -113,6 +114,7 @@ def load(shell: Any) -> None:
     setattr(shell, _HOLDER, magics)
     if magics.output.terminal:
         errors.use_panels_as_tracebacks(_panel_lines)
+    tusk.credentials.tell_waits(KeychainWait(magics.output))
     shell.configurables.append(tusk)
     shell.events.register("post_run_cell", magics.output.after_cell)
     if shell.find_cell_magic("sql") is not None or shell.find_line_magic("sql") is not None:
@@ -142,6 +144,7 @@ def unload(shell: Any) -> None:
                 del shell.magics_manager.magics[kind][name]
     shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, Tusk | SqlMagic | TuskMagics)]
     errors.use_panels_as_tracebacks(None)
+    magics.tusk.credentials.tell_waits(None)
     if (manager := sys.modules.get("tusk_jupyter.magics.manager")) is not None:
         manager.close()
     magics.tusk.close()

@@ -1,8 +1,8 @@
 """``%tusk_connect`` alone: the connection manager, as a widget, in a plain terminal as a dialogue.
 
 The desk behind the widgets is one per kernel and is made with the first of them. A cell that runs again replaces its
-manager; so does unloading, by :func:`close`. Where anywidget is missing the static list is shown, with what to
-install.
+manager; so does unloading, by :func:`close`. Above the widget stands the static list, for readers without a kernel;
+where anywidget is missing it stands alone, with what to install.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
 
 _INSTALL = "the connection manager needs anywidget in this kernel's environment: %pip install anywidget"
+_READER = "a list as it was: run the cell to connect, test or change one"
 _desk: Desk | None = None
 _shell: Any = None
 
@@ -29,17 +30,18 @@ def run(tusk: Tusk, shell: Any, output: CellOutput) -> None:
         manager_terminal.run(tusk)
         return
     desk = _desk_of(tusk, shell)
+    now = desk.now()
     try:
         from tusk_jupyter.widgets import connection_manager
 
         widget = desk.add(
-            lambda view, twins, receive: connection_manager.create(view, twins=twins, on_message=receive),
+            lambda view, receive: connection_manager.create(view, on_message=receive),
             _cell_id(shell),
         )
     except ImportError:
-        now = desk.now()
         output.show(replace(now, notes=(*now.notes, _INSTALL)))
         return
+    output.show(replace(now, notes=(*now.notes, _READER)))
     output.show(widget)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tusk_jupyter.connections.saved import COLORS, Group, SavedConnection
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionNotFound, InvalidInput
 from tusk_jupyter.magics import manager_form
+from tusk_jupyter.magics.manager_hosts import Answers
 from tusk_jupyter.magics.manager_view import record_of
 
 if TYPE_CHECKING:
@@ -74,18 +75,14 @@ def connect(tusk: Tusk, request: Request, tell: Tell) -> Answer:
             return saved
         target, warnings = saved["target"], saved["warnings"]
         tell({"op": "saved", "target": target})
-    asked = []
-
-    def ask(text: str) -> None:
-        asked.append(text)
-
+    ask = Answers(request.trust)
     refusal = None
     try:
         connection = tusk.connect_saved(target, ask=ask, password=password)
     except AuthenticationFailed as error:
         refusal = error
     if refusal is not None:
-        if not asked:
+        if not ask.asked:
             raise refusal
         return {"ok": False, "target": target, "asks": True, "warnings": warnings}
     if password is not None and request.keep:
@@ -127,7 +124,7 @@ def delete(tusk: Tusk, request: Request, _tell: Tell) -> Answer:
     if not request.sure:
         text = f"Delete {saved.name} and the password that is kept for it?"
         return {"ok": False, "confirm": "delete", "target": request.target, "text": text}
-    tusk.saved.delete(saved.id)
+    tusk.delete_saved(saved.id)
     return {"ok": True, "note": f"{saved.name} is deleted", "warnings": tusk.credentials.take_warnings()}
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter import interrupts
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 from tusk_jupyter.events import ConnectionEvent, QueryEvent
-from tusk_jupyter.magics import manager_actions, manager_messages, manager_trial
+from tusk_jupyter.magics import manager_actions, manager_hosts, manager_messages, manager_trial
 from tusk_jupyter.magics.manager_view import Kept, LastSeen, listed, read_kept
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
     from tusk_jupyter.widgets.connection_list import ConnectionList
 
-    Create = Callable[[dict[str, Any], ConnectionList, Callable[[Any], object]], Any]
+    Create = Callable[[dict[str, Any], Callable[[Any], object]], Any]
 
 log = logging.getLogger("tusk_jupyter.manager")
 POLL_S = 2.0
@@ -99,12 +99,11 @@ class Desk:
     def add(self, create: Create, place: str | None) -> Any:
         """Open a manager's widget and return it; one that stood in the same cell is closed.
 
-        :param create: makes the widget of a view, its static twins and what is called with its messages.
+        :param create: makes the widget of a view and what is called with its messages.
         """
         self.close_at(place)
-        now = self.now()
         holder: list[Shown] = []
-        widget = create(now.as_dict(), now, lambda content: self.receive(holder[0], content))
+        widget = create(self.now().as_dict(), lambda content: self.receive(holder[0], content))
         holder.append(Shown(widget, place))
         with self._lock:
             self._shown.append(holder[0])
@@ -193,7 +192,12 @@ class Desk:
         from tusk_jupyter.magics.output import panel
         from tusk_jupyter.magics.sql import unexpected
 
+        target = request.target
+
         def tell(message: dict[str, Any]) -> None:
+            nonlocal target
+            # a new connection is saved before it is tried
+            target = message.get("target") or target
             shown.tell({**message, "id": request.id})
 
         error: TuskError
@@ -211,10 +215,13 @@ class Desk:
             if answer.get("asks"):
                 self._forget(answer.get("target") or request.target)
             return answer
-        return {"ok": False, "target": request.target, "kind": error.kind, "error": panel(error).html()}
+        if (asked := manager_hosts.question(error)) is not None:
+            self._forget(target)
+            return {"ok": False, "target": target, **asked}
+        return {"ok": False, "target": target, "kind": error.kind, "error": panel(error).html()}
 
     def _forget(self, connection_id: str) -> None:
-        # that a server asks for a password is no failure to show; its event may come later than this
+        # that a password or a host key is asked about is no failure to show; its event may come later than this
         self._asked_at[connection_id] = datetime.now(UTC)
         self._last.pop(connection_id, None)
 

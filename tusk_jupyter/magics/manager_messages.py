@@ -25,6 +25,7 @@ OPERATIONS = frozenset({
     "group_save", "group_move", "group_delete",
 })  # fmt: skip
 _FORM = {*FIELDS, "parent_id"}
+_WORDS = ("id", "op", "view", "target", "direction", "trust")
 _WORD, _TEXT = 200, 20_000
 
 
@@ -33,7 +34,7 @@ class Request:
     """One thing that a user asked for; ``id`` is the front end's, the same when it sends the request again.
 
     A secret is one that was typed, or ``None`` to forget the one that is kept. ``keep`` is whether typed ones are to
-    be kept, ``sure`` whether the user has confirmed.
+    be kept, ``sure`` whether the user has confirmed, ``trust`` the fingerprint of a host key that is to be accepted.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Request:
     sure: bool = False
     keep: bool = True
     direction: str = ""
+    trust: str = ""
 
 
 def read(content: Any) -> Request | None:
@@ -60,7 +62,7 @@ def read(content: Any) -> Request | None:
 
 
 def _read(content: dict[str, Any], secrets: Mapping[str, Secret | None]) -> Request | str:
-    words = {name: content.get(name, "") for name in ("id", "op", "view", "target", "direction")}
+    words = {name: content.get(name, "") for name in _WORDS}
     if not all(isinstance(word, str) and len(word) <= _WORD for word in words.values()) or not words["id"]:
         return "an id or a word that is none"
     if words["op"] not in OPERATIONS:

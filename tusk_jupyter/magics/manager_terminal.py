@@ -8,11 +8,10 @@ Ctrl-C and Ctrl-D leave whatever is asked, first the question, then the manager;
 from __future__ import annotations
 
 import getpass
+import re
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter import interrupts
 from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES
 from tusk_jupyter.errors import TuskError
 from tusk_jupyter.magics import manager_actions, manager_form, manager_trial
@@ -25,7 +24,7 @@ from tusk_jupyter.widgets.markup import shown as visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tusk_jupyter.connections.steps import Walk
+    from tusk_jupyter.connections.credentials import Kind
     from tusk_jupyter.tusk import Tusk
     from tusk_jupyter.widgets.connection_list import ConnectionRow
 
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 HELP = """  c N  connect          d N  disconnect       t N  test
   n    new              e N  edit             y N  duplicate        x N  delete
   w N  forget the password                    q    leave (or Ctrl-D)"""
-# the walk has a limit of its own, the target's connect timeout
-_LONGEST_S = 86_400.0
+# a letter, or a word that is no number's: «connect» must not be taken for «c»
+_COMMAND = re.compile(r"([a-z]?)([0-9]{0,9})")
 _MARK = {"connected": "*", "connecting": "…", "error": "!", "disconnected": " "}
 _STEP = {"ok": "ok", "failed": "FAILED", "running": "…", "skipped": "-"}
 _QUESTIONS = (
@@ -98,7 +97,7 @@ class Dialogue:
             self._command(words)
         except TuskError as error:
             _say(ErrorPanel.from_error(error).text())
-        except _LeaveError:
+        except (_LeaveError, KeyboardInterrupt):
             _say("left as it was")
         return True
 
@@ -120,19 +119,18 @@ class Dialogue:
         _say(HELP)
 
     def _command(self, words: list[str]) -> None:
-        letter, rest = words[0].lower()[:1], "".join([words[0][1:], *words[1:]])
-        if letter.isdigit():  # a number alone connects, as the list invites to
-            letter, rest = "c", "".join(words)
-        if letter == "n" and not rest:
+        found = _COMMAND.fullmatch("".join(words).lower())
+        # a number alone connects, as the list invites to
+        letter, number = (found[1] or "c", int(found[2] or 0)) if found is not None else ("", 0)
+        if letter == "n" and not number:
             self._save(manager_form.shown(manager_form.blank()), "")
-            return
-        if letter not in self._do:
-            _say(f"{words[0]!r} is none of the letters below")
-            return
-        if not rest.isascii() or not rest.isdigit() or not 1 <= int(rest) <= len(self._rows):
-            _say(f"which one? {letter} and a number from 1 to {len(self._rows)}")
-            return
-        self._do[letter](self._rows[int(rest) - 1])
+        elif letter not in self._do:
+            _say(f"{visible(' '.join(words))!r} is none of the letters below, with a number behind it")
+        elif not 1 <= number <= len(self._rows):
+            known = f"{letter} and a number from 1 to {len(self._rows)}" if self._rows else "there is none yet"
+            _say(f"which one? {known}")
+        else:
+            self._do[letter](self._rows[number - 1])
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -140,13 +138,12 @@ class Dialogue:
         if not row.saved:
             self._tell(manager_actions.use(self.tusk, _request("use", row), _nothing))
             return
-        answer = manager_actions.connect(self.tusk, _request("connect", row), _nothing)
-        if answer.get("asks"):
-            password = _password(f"Password for {row.address}: ")
-            keep = _yes("Keep it for the next time?")
-            request = Request("terminal", "connect", target=row.id, secrets={"db": password}, keep=keep)
-            answer = manager_actions.connect(self.tusk, request, _nothing)
-        self._tell(answer)
+        asked = _Asked()
+        connection = self.tusk.connect_saved(row.id, ask=asked)
+        warnings = self.tusk.credentials.take_warnings()
+        if asked.secrets and _yes("Keep it for the next time?"):
+            warnings += self.tusk.saved.save(self.tusk.saved.get(row.id), asked.secrets).warnings
+        self._tell({"note": f"connected; cells run on {connection.name} now", "warnings": warnings})
 
     def _disconnect(self, row: ConnectionRow) -> None:
         self._confirmed(manager_actions.disconnect, row)
@@ -165,21 +162,13 @@ class Dialogue:
         self._tell({"ok": True, "note": "forgotten", "warnings": self.tusk.credentials.take_warnings()})
 
     def _test(self, row: ConnectionRow) -> None:
-        walk = self._walked(row, {})
-        if walk.asks:
-            walk = self._walked(row, {"db": _password(f"Password for {row.address}: ")})
+        saved, _ = manager_actions.record(self.tusk, Request("terminal", "test", target=row.id))
+        walk = self.tusk.test(saved.name, self.tusk.saved.target(saved), ask=_Asked())
+        for step in walk.steps:
+            _say(visible(f"  {_STEP[step.state]:<8}{step.name:<15}{step.text}".rstrip()))
         if walk.error is not None:
             raise walk.error
         _say(manager_trial.summary(walk))
-
-    def _walked(self, row: ConnectionRow, secrets: Mapping[str, Secret | None]) -> Walk:
-        saved, _ = manager_actions.record(self.tusk, Request("terminal", "test", target=row.id))
-        walk = interrupts.call(
-            "manager-test", lambda: manager_trial.walked(self.tusk, saved, secrets, lambda _: None), timeout=_LONGEST_S
-        )
-        for step in walk.steps:
-            _say(visible(f"  {_STEP[step.state]:<8}{step.name:<15}{step.text}".rstrip()))
-        return walk
 
     def _confirmed(self, act: Callable[..., Answer], row: ConnectionRow) -> None:
         answer = act(self.tusk, _request("", row), _nothing)
@@ -207,13 +196,30 @@ class Dialogue:
         # the last of all, so that leaving before makes no group
         if group != before:
             group_id = self.tusk.saved.group_at(group).id if group else None
-            self.tusk.saved.save(replace(self.tusk.saved.get(answer["target"]), group_id=group_id))
+            self.tusk.saved.change(answer["target"], group_id=group_id)
         self._tell(answer)
 
     def _tell(self, answer: Answer) -> None:
         for line in (answer.get("note"), *answer.get("warnings", ())):
             if line:
                 _say(line)
+
+
+class _Asked:
+    """Asks for what a server or the way to it wants, and has the answers by the kind they are kept as."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[Kind, Secret | None] = {}
+
+    def __call__(self, text: str) -> Secret:
+        """Ask for a password; leaving the question leaves the attempt."""
+        kind: Kind = "ssh" if text.startswith("SSH") else "sshkey" if text.startswith("Passphrase") else "db"
+        self.secrets[kind] = secret = _password(text)
+        return secret
+
+    def confirm(self, text: str) -> bool:
+        """Ask a question that only a full «yes» answers."""
+        return _asked(text.removesuffix(" "), "").lower() == "yes"
 
 
 def _request(op: str, row: ConnectionRow, *, sure: bool = False) -> Request:

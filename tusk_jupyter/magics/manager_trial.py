@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections.credentials import KINDS
-from tusk_jupyter.magics import manager_actions
+from tusk_jupyter.magics import manager_actions, manager_hosts
 from tusk_jupyter.widgets.error_panel import ErrorPanel
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def test(tusk: Tusk, request: Request, tell: Tell) -> dict[str, Any]:
     saved, refused = manager_actions.record(tusk, request)
     if refused is not None:
         return refused
+    manager_hosts.record(tusk, tusk.saved.target(saved), request.trust)
     found: dict[str, Step] = {}
 
     def on_step(step: Step) -> None:
@@ -97,4 +98,6 @@ def _answer(walk: Walk, target: str) -> dict[str, Any]:
     answer: dict[str, Any] = {"ok": False, "target": target, "steps": steps, "asks": walk.asks}
     if walk.asks:
         return answer
+    if (asked := manager_hosts.question(walk.error)) is not None:
+        return answer | asked
     return answer | {"kind": walk.error.kind, "error": ErrorPanel.from_error(walk.error).html()}

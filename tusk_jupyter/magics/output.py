@@ -52,6 +52,13 @@ class CellOutput:
         self._close_lines()
         self._display(bundle)
 
+    def show_for_now(self, bundle: Any) -> Any:
+        """Display something in its place and return the handle that replaces it; not for a terminal."""
+        from IPython.display import display
+
+        self._close_lines()
+        return display(bundle, display_id=True)
+
     def say(self, line: str, *notes: str, tone: str = "quiet") -> None:
         """Show a line of ours, with notes below it."""
         from tusk_jupyter.widgets.result_footer import StatusLine

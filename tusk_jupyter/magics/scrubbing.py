@@ -12,7 +12,7 @@ import logging
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.redaction import redact
+from tusk_jupyter.redaction import redact_typed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +23,7 @@ log = logging.getLogger("tusk_jupyter.magics")
 
 def scrub_history(shell: Any, line: str) -> bool:
     """Replace a password in ``line`` wherever IPython keeps the cell; return whether there was one."""
-    clean = redact(line)
+    clean = redact_typed(line)
     if clean == line:
         return False
     # the parsed input holds the line as a Python literal

@@ -79,13 +79,14 @@ class ConnectionCommands(Commands):
         testing.run(self._tusk, self._output, name, target, ask=connect.ask)
 
     def _on_save(self, name: str = "") -> None:
+        from tusk_jupyter.magics.connect import reach
+
         kept = self._tusk.saved.keep(self._tusk.connections.get(name or None))
-        self._say(
-            f"{kept.saved.name} is saved: %tusk_connect {kept.saved.name} opens it in every kernel", *kept.warnings
-        )
+        opens = f"%tusk_connect {kept.saved.name} opens it in {reach(self._tusk)}"
+        self._say(f"{kept.saved.name} is saved: {opens}", *kept.warnings)
 
     def _on_rename(self, name: str, new: str) -> None:
-        from tusk_jupyter.magics.connect import connection_name
+        from tusk_jupyter.magics.connect_line import connection_name
 
         self._tusk.rename_connection(name, connection_name(new))
         self._say(f"{name} is called {new} now")
@@ -95,17 +96,17 @@ class ConnectionCommands(Commands):
         self._say(f"{copy.name} is a copy of {name}", "its password is not copied: it is asked for once")
 
     def _on_delete(self, name: str) -> None:
-        saved = self._tusk.saved.delete(name)
+        saved = self._tusk.delete_saved(name)
         still = "it stays connected in this kernel until %tusk disconnect" if self._is_open(saved.name) else ""
         self._say(f"{saved.name} is deleted, with its passwords", *filter(None, [still]))
 
     def _on_color(self, name: str, color: str) -> None:
-        self._tusk.saved.save(replace(self._tusk.saved.get(name), color=_color(color)))
+        self._tusk.saved.change(name, color=_color(color))
         self._say(f"{name} is {color} now" if color != "none" else f"{name} has no colour now")
 
     def _on_move(self, name: str, path: str) -> None:
         group = None if path == "/" else self._tusk.saved.group_at(path)
-        self._tusk.saved.save(replace(self._tusk.saved.get(name), group_id=group.id if group else None))
+        self._tusk.saved.change(name, group_id=group.id if group else None)
         self._say(f"{name} is in {path} now" if group else f"{name} is in no group now")
 
     def _on_groups(self) -> Any:
@@ -148,7 +149,9 @@ class ConnectionCommands(Commands):
     def _on_import(self, *words: str) -> Any:
         from tusk_jupyter.magics.tusk_transfer import import_connections
 
-        return self._output.show(import_connections(self._tusk, list(words)))
+        said, table = import_connections(self._tusk, list(words))
+        self._output.show(said)
+        return table
 
     def _on_export(self, *words: str) -> Any:
         from tusk_jupyter.magics.tusk_transfer import export_connections

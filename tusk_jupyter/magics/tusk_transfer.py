@@ -1,8 +1,8 @@
 """``%tusk connections import`` and ``export``: saved connections from other programs' files, and to a file of ours.
 
-Passwords go from the file to the keychain and are said to be in both: deleting them from a file that another program
-reads is its owner's business. What is exported is written beside its place and moved there, so that a full disk leaves
-the file before it, and nobody else may read it: host and user names are nobody's business either.
+What is read becomes connections in :mod:`~tusk_jupyter.magics.tusk_import`. What is exported is written beside its
+place and moved there, so that a full disk leaves the file before it, and nobody else may read it: host and user names
+are nobody's business either.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput, IoError
 from tusk_jupyter.magics.options import Option, Options, next_word, one_of, unquoted
+from tusk_jupyter.widgets.amounts import counted
 from tusk_jupyter.widgets.result_footer import StatusLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tusk_jupyter.connections.credentials import Kind
-    from tusk_jupyter.connections.importing import Draft, Imported
-    from tusk_jupyter.connections.saved import Group
-    from tusk_jupyter.secret import Secret
+    from tusk_jupyter.magics.wide_tables import WideTable
     from tusk_jupyter.tusk import Tusk
 
 _FORMATS = ("jupysql", "odbc", "service", "pgadmin", "tusk")
@@ -39,12 +36,13 @@ IMPORT_OPTIONS = Options(
 EXPORT_OPTIONS = Options(Option(("--force",), "force"), magic="%tusk connections export")
 
 
-def import_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
-    """Save what a file of connections holds; without a path, JupySQL's.
+def import_connections(tusk: Tusk, words: Sequence[str]) -> tuple[StatusLine, WideTable]:
+    """Save what a file of connections holds (without a path, JupySQL's); return what to say, and a row for each.
 
     :raises InvalidInput: when the file is none that can be read; :raises IoError: when it cannot be opened.
     """
     from tusk_jupyter.connections import importing
+    from tusk_jupyter.magics import tusk_import
     from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS
 
     where, options = _taken_apart(words, IMPORT_OPTIONS)
@@ -63,7 +61,9 @@ def import_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
         reserved=STATEMENT_KEYWORDS,
         defaults=_defaults(),
     )
-    return _preview(imported, path) if options.get("dry_run") else _saved(tusk, imported, path)
+    return (
+        tusk_import.preview(tusk, imported, path) if options.get("dry_run") else tusk_import.save(tusk, imported, path)
+    )
 
 
 def export_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
@@ -83,10 +83,10 @@ def export_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
     text = to_json(saved, tusk.saved.groups())
     if where == "-":
         sys.stdout.write(text)
-        return StatusLine(f"{_count(len(saved), 'connection')}, no password among them")
+        return StatusLine(f"{counted(len(saved), 'connection')}, no password among them")
     path = Path(where).expanduser()
     _write(path, text, force=options.get("force", False))
-    return StatusLine(f"{_count(len(saved), 'connection')} exported to {path}, no password among them")
+    return StatusLine(f"{counted(len(saved), 'connection')} exported to {path}, no password among them")
 
 
 def _taken_apart(given: Sequence[str], options: Options) -> tuple[str, dict[str, Any]]:
@@ -151,90 +151,6 @@ def _defaults() -> Any:
     port = scout.effective(environment, "port").split(",")[0] or "5432"
     sockets = (folder for folder in ("/var/run/postgresql", "/tmp") if Path(folder, f".s.PGSQL.{port}").exists())  # noqa: S108
     return Defaults(host or next(sockets, "localhost"), scout.effective(environment, "user") or "postgres")
-
-
-def _saved(tusk: Tusk, imported: Imported, path: Path) -> StatusLine:
-    from tusk_jupyter.connections.credentials import KINDS
-    from tusk_jupyter.saving import place_of
-
-    existing = {saved.name: saved for saved in tusk.saved.list()}
-    groups = _groups(tusk, imported)
-    warnings: list[str] = []
-    kept = {"keychain": 0, "memory": 0}
-    for draft in imported.drafts:
-        known = existing.get(draft.saved.name)
-        saved = replace(
-            draft.saved,
-            id=known.id if known is not None else "",
-            created_at=known.created_at if known is not None else "",
-            group_id=groups.get(draft.saved.group_id or ""),
-        )
-        secrets: dict[Kind, Secret | None] = {}
-        if known is not None and place_of(known) != place_of(saved):
-            # what opened the one before must not be sent to another server
-            secrets |= dict.fromkeys(KINDS)
-        written = tusk.saved.save(saved, secrets=secrets | dict(draft.secrets))
-        warnings += [warning for warning in written.warnings if warning not in warnings]
-        for kind in draft.secrets:
-            in_memory = tusk.credentials.recall((written.saved.id, kind)) is not None
-            kept["memory" if in_memory else "keychain"] += 1
-    names = [draft.saved.name for draft in imported.drafts]
-    head = f"{_count(len(names), 'connection')} imported from {path}{': ' if names else ''}{', '.join(names)}"
-    return StatusLine(head, (*_passwords(kept, path), *warnings, *_notes(imported)))
-
-
-def _groups(tusk: Tusk, imported: Imported) -> dict[str, str]:
-    """Return the file's group id → ours; groups of the same name at the same place are the same."""
-    used = {draft.saved.group_id for draft in imported.drafts}
-    for group in reversed(imported.groups):
-        if group.id in used:
-            used.add(group.parent_id)
-    there = {(group.parent_id, group.name): group.id for group in tusk.saved.groups()}
-    ours: dict[str, str] = {}
-    for group in imported.groups:
-        if group.id not in used and imported.format != "tusk":
-            continue
-        parent = ours.get(group.parent_id or "")
-        if (parent, group.name) not in there:
-            made: Group = tusk.saved.save_group(replace(group, id="", parent_id=parent))
-            there[parent, group.name] = made.id
-        ours[group.id] = there[parent, group.name]
-    return ours
-
-
-def _passwords(kept: dict[str, int], path: Path) -> list[str]:
-    notes = []
-    if kept["keychain"]:
-        notes.append(f"{_count(kept['keychain'], 'password')} went to the keychain")
-    if kept["memory"]:
-        notes.append(f"{_count(kept['memory'], 'password')} went to this kernel's memory only, not to a keychain")
-    if notes:
-        notes.append(f"{path} still holds the passwords: delete them there if no other program needs them")
-    return notes
-
-
-def _notes(imported: Imported) -> list[str]:
-    said = [f"{draft.saved.name}: {note}" for draft in imported.drafts for note in draft.notes]
-    return [*imported.skipped, *said]
-
-
-def _preview(imported: Imported, path: Path) -> StatusLine:
-    shown = tuple(_described(draft) for draft in imported.drafts)
-    head = f"{_count(len(shown), 'connection')} would be imported from {path} ({imported.format}); nothing was saved"
-    return StatusLine(head, (*shown, *_notes(imported)))
-
-
-def _described(draft: Draft) -> str:
-    saved = draft.saved
-    words = [f"{saved.name}: {saved.username}@{saved.host}:{saved.port}/{saved.database}, sslmode={saved.ssl_mode}"]
-    if saved.ssh_tunnel is not None:
-        words.append(f"through SSH at {saved.ssh_tunnel.host}")
-    words.append("with its password" if "db" in draft.secrets else "without a password")
-    return ", ".join(words)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 # -- export -----------------------------------------------------------------------------------------------------------

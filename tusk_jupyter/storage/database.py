@@ -111,6 +111,11 @@ class Database:
         """The last row of each table that was copied from a file which cannot be used."""
         return self._handle.copied
 
+    def tell(self, notice: str) -> None:
+        """Add a line that the user must be told, unless it waits already."""
+        if notice not in self._handle.notices:
+            self._handle.notices.append(notice)
+
     def take_notices(self) -> list[str]:
         """Return, once each, the lines that the user must be told."""
         notices, taken = self._handle.notices, []

@@ -108,14 +108,21 @@ def _all(conn: sqlite3.Connection) -> builtins.list[Group]:
     return [Group(*row) for row in conn.execute(f"select {_COLUMNS} from connection_groups")]
 
 
+def refused(group: Group, others: dict[str, Group]) -> InvalidInput | None:
+    """Return why a group cannot be saved among these, if so; the rules need no file."""
+    found = next(_problems(group, others), None)
+    if found is None:
+        return None
+    return InvalidInput(
+        f"the group cannot be saved: {found.message}",
+        advice="Nothing was changed. Correct it and save again.",
+        facts=((found.field, found.message),),
+    )
+
+
 def _save(conn: sqlite3.Connection, group: Group) -> Group | InvalidInput:
-    found = next(_problems(group, {other.id: other for other in _all(conn)}), None)
-    if found is not None:
-        return InvalidInput(
-            f"the group cannot be saved: {found.message}",
-            advice="Nothing was changed. Correct it and save again.",
-            facts=((found.field, found.message),),
-        )
+    if (refusal := refused(group, {other.id: other for other in _all(conn)})) is not None:
+        return refusal
     conn.execute(_UPSERT, (group.id, group.name, group.parent_id, group.sort_order, group.color))
     return group
 

@@ -72,6 +72,23 @@ class SavedConnections:
             raise written
         return written
 
+    def change(self, connection_id: str, alter: Callable[[SavedConnection], SavedConnection]) -> SavedConnection | None:
+        """Change one in the transaction that reads it, so that no other kernel's change of another field is lost.
+
+        :returns: what is saved now; ``None`` where there is none with that id.
+        :raises InvalidInput: as :meth:`save`.
+        """
+
+        def change(conn: sqlite3.Connection) -> SavedConnection | InvalidInput | None:
+            row = conn.execute(f"{_SELECT} where id = ?", (connection_id,)).fetchone()
+            found = _record(row) if row is not None else None
+            return _save(conn, alter(found)) if found is not None else None
+
+        written = self._database().write(change).result()
+        if isinstance(written, InvalidInput):
+            raise written
+        return written
+
     def delete(self, connection_id: str) -> bool:
         """Delete the one with that id and return whether there was one; its history stays."""
 

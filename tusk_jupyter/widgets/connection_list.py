@@ -2,7 +2,7 @@
 
 The static list is what GitHub, nbconvert and a notebook without its kernel show: names, groups and addresses, which
 stay true, and neither states, which do not, nor buttons, which would be dead. Its HTML keeps to what JupyterLab's
-sanitizer and GitHub let through.
+sanitizer and GitHub let through; by a property of its style the manager's own hides it while the manager is alive.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ HUES = {
     "gray": "#85898f",
 }
 _ROW = "display:flex;gap:10px;align-items:baseline;font-size:13px;line-height:1.6;padding-left:8px"
+_MARK = "--tusk-list:1"
 _TEXT = 200
 
 
@@ -126,7 +127,7 @@ class ConnectionList(Twins):
             parts.append(tag("div", (_heading(group) if group else "") + inner, indent))
         body = "".join(parts) or tag("div", tag("span", "no connection is saved yet", MUTED), "font-size:13px")
         notes = "".join(tag("div", escape(note), f"font-size:12px;margin-top:6px;{MUTED}") for note in self.notes)
-        return tag("div", body + notes, f"border:1px solid {LINE};padding:8px 12px")
+        return tag("div", body + notes, f"{_MARK};border:1px solid {LINE};padding:8px 12px")
 
 
 def _heading(group: GroupRow) -> str:

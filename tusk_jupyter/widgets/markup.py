@@ -16,6 +16,8 @@ import html
 import re
 from typing import Any
 
+from tusk_jupyter.masking import starred
+
 MONO = "font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))"
 MUTED = "opacity:.72"
 CODE = "padding:0;background:none"
@@ -86,6 +88,8 @@ def masked(text: str) -> str:
 
     That is ``PASSWORD '…'``, and conninfo strings and URLs inside a literal.
     """
+    text = starred(text)
+    # what is shown may begin in the middle of a literal, where the lexer is lost
     if "://" in text:
         text = _URL.sub(_starred, text)
     if "password" in text.lower():

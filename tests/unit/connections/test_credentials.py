@@ -467,3 +467,12 @@ def test_a_command_that_fails_after_printing_leaves_nothing_in_the_traceback():
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
     assert CANARY not in shown
     assert "exit status 3" in shown
+
+
+def test_whoever_is_told_of_waits_is_told_whenever_the_keychain_comes():
+    told = []
+    credentials = Credentials()
+    credentials.tell_waits(told.append)
+    assert credentials.keychain.on_wait == told.append
+    credentials.tell_waits(None)
+    assert credentials.keychain.on_wait is None

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tusk_jupyter.connections.exporting import secret_field, to_json
-from tusk_jupyter.connections.importing import FORMATS, Defaults, read, usable_name
-from tusk_jupyter.connections.importing_entries import nearest_color
+from tusk_jupyter.connections.importing import FORMATS, Defaults, Draft, read, usable_name
+from tusk_jupyter.connections.importing_entries import Skipped, nearest_color
 from tusk_jupyter.connections.keywords import KEYWORDS, REFUSED_KEYWORDS, SECRET_KEYWORDS
 from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES, Group, SavedConnection, SshTunnel, problems
 from tusk_jupyter.errors import InvalidInput
@@ -35,7 +35,7 @@ def imported(text, filename="", **options):
         assert problems(draft.saved) == ()
         assert set(draft.saved.parameters) <= set(KEYWORDS)
     assert CANARY not in repr(found)
-    assert CANARY not in " ".join([*found.skipped, *(note for draft in found.drafts for note in draft.notes)])
+    assert CANARY not in " ".join([*(entry.why for entry in found.skipped), *(note for draft in found.drafts for note in draft.notes)])
     return found
 
 
@@ -87,7 +87,8 @@ def test_connections_ini():
     assert (other.saved.ssl_mode, other.saved.application_name) == ("require", "x")
     assert other.secrets == {}
     assert other.notes == ("'charset' (in query) is no parameter of libpq: left out",)
-    assert found.skipped == ("'mem' is not imported: it is for another database (duckdb): this is for PostgreSQL only",)
+    assert found.skipped == (Skipped("mem", "it is for another database (duckdb): this is for PostgreSQL only"),)
+    assert [type(entry) for entry in found.entries] == [Draft, Skipped, Draft]
 
 
 @given(password=st.text(st.characters(codec="ascii", exclude_categories=("Cc", "Zs")), min_size=1, max_size=30))
@@ -163,12 +164,12 @@ def test_one_broken_entry_stops_no_other():
         """,
         "connections.ini",
     )
-    assert [text.split("'")[1] for text in found.skipped] == [
+    assert [entry.name for entry in found.skipped] == [
         "line 2", "no-driver", "bad-port", "bad-host", "bad-database", "mysql://analyst:****@db/shop",
     ]  # fmt: skip
     reasons = ("before the first", "no drivername", "port", "host", "password", "another database (mysql)")
-    for text, why in zip(found.skipped, reasons, strict=True):
-        assert why in text
+    for entry, why in zip(found.skipped, reasons, strict=True):
+        assert why in entry.why
     with_url, bad_query, good = found.drafts
     assert "kanarie" not in with_url.saved.name
     assert bad_query.notes[:2] == ("query is no dictionary: left out", "line 26 is no key=value: left out")
@@ -239,8 +240,8 @@ def test_odbc_ini_of_psqlodbc():
         "settings of the ODBC driver are left out (line 18)",
     )
     assert (uid.saved.host, uid.saved.username, uid.secrets) == ("localhost", "u", {"db": Secret("plain")})
-    assert [text.split("'")[1] for text in found.skipped] == ["Legacy", "Sqlite", "Empty"]
-    assert "(MySQL ODBC 8.0)" in found.skipped[0]
+    assert [entry.name for entry in found.skipped] == ["Legacy", "Sqlite", "Empty"]
+    assert "(MySQL ODBC 8.0)" in found.skipped[0].why
 
 
 def test_odbc_ini_of_ipython_sql():
@@ -307,7 +308,7 @@ def test_service_file():
         "it refers to another service, which is not followed",
         "channel_binding has a value that libpq does not know: left out",
     )
-    assert "second time" in found.skipped[0]
+    assert "second time" in found.skipped[0].why
 
 
 def test_every_keyword_of_libpq_is_taken():
@@ -327,7 +328,7 @@ def test_every_keyword_of_libpq_is_taken():
 def test_of_several_hosts_the_first_is_kept():
     draft = only(imported("[shop]\nhost=a.example,b.example\nport=1111,2222\nuser=u\ndbname=d\n"))
     assert (draft.saved.host, draft.saved.port) == ("a.example", 1111)
-    assert draft.notes == ("of its several hosts only the first is kept",)
+    assert draft.notes == ("of its 2 hosts only the first is kept: a saved connection has one",)
 
 
 def test_an_address_beside_the_name_and_alone():
@@ -429,7 +430,7 @@ def test_pgadmin():
     assert by_password.secrets == {"db": Secret(CANARY), "ssh": Secret(CANARY)}
     assert key_unknown.saved.ssh_tunnel == SshTunnel("t")
     assert "the SSH agent is asked" in key_unknown.notes[0]
-    assert [text.split("'")[1] for text in found.skipped] == ["by service", "server 6", "server 7", "no tunnel host"]
+    assert [entry.name for entry in found.skipped] == ["by service", "server 6", "server 7", "no tunnel host"]
 
 
 @pytest.mark.parametrize(
@@ -615,8 +616,8 @@ def test_a_password_that_somebody_wrote_into_an_export_is_kept_apart():
 def test_a_record_that_was_broken_by_hand_is_named(changes, why):
     found = imported(ours(**changes))
     assert found.drafts == ()
-    assert why in found.skipped[0]
-    assert found.skipped[0].startswith("'shop' is not imported: ")
+    assert why in found.skipped[0].why
+    assert found.skipped[0].name == "shop"
 
 
 def test_records_and_groups_of_nothing():
@@ -631,7 +632,7 @@ def test_records_and_groups_of_nothing():
     assert found.groups == (Group("a", "A"), Group("b", "B", "a"), Group("c", "C"))
     draft = only(found)
     assert (draft.saved.group_id, draft.notes) == (None, ("its group is not in the file",))
-    assert [text.split("'")[1] for text in found.skipped] == ["group 4", "group 5", "group 6", "connection 1", "connection 2"]
+    assert [entry.name for entry in found.skipped] == ["group 4", "group 5", "group 6", "connection 1", "connection 2"]
 
 
 def test_an_export_of_a_newer_version_is_refused():

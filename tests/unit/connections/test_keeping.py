@@ -6,40 +6,15 @@ from dataclasses import fields, replace
 
 import pytest
 
+from tests.unit.records import FULL
 from tusk_jupyter.connections.connection import Connection
 from tusk_jupyter.connections.conninfo import Conninfo
 from tusk_jupyter.connections.credentials import Credentials
 from tusk_jupyter.connections.keeping import saved_of, target_of
 from tusk_jupyter.connections.opening import Settings
-from tusk_jupyter.connections.saved import SavedConnection, SshTunnel
 from tusk_jupyter.connections.target import Target
 from tusk_jupyter.events import Events
 from tusk_jupyter.secret import Secret
-
-FULL = SavedConnection(
-    id="11111111-1111-4111-8111-111111111111",
-    name="shop",
-    host="db.example.org",
-    database="shop",
-    username="analyst",
-    port=6543,
-    ssl_mode="verify-full",
-    ssl_ca_cert="/ca.pem",
-    ssl_client_cert="/me.pem",
-    ssl_client_key="/me.key",
-    ssh_tunnel=SshTunnel("bastion.example.org", 2222, "hop", "key", "/id", 4000, None),
-    read_only=True,
-    statement_timeout_ms=30_000,
-    lock_timeout_ms=500,
-    connect_timeout_s=3.5,
-    pool_timeout_s=7.0,
-    application_name="reports",
-    pool_size=2,
-    color="green",
-    group_id="22222222-2222-4222-8222-222222222222",
-    history=False,
-    parameters={"target_session_attrs": "read-write", "options": "-c geqo=off"},
-)
 
 
 def connection_to(target):

@@ -48,10 +48,10 @@ def fails(shell, line, kind):
 
 def test_import_moves_the_passwords_and_says_where_they_still_are(shell, tusk, jupysql):
     lines = run(shell, f"import '{jupysql}'")
-    assert lines[0] == f"2 connections imported from {jupysql}: default, other"
+    assert lines[0] == f"2 connections imported from {jupysql}"
     assert "note: 1 password went to this kernel's memory only, not to a keychain" in lines
     assert f"note: {jupysql} still holds the passwords: delete them there if no other program needs them" in lines
-    assert "note: 'mem' is not imported: it is for another database (duckdb): this is for PostgreSQL only" in lines
+    assert "note: 1 connection of the file cannot be used: the table says why" in lines
     saved = tusk.saved.get("default")
     assert (saved.host, saved.port, saved.username) == ("db.example.org", 5433, "analyst")
     assert tusk.credentials.get(saved.id, "db") == Secret(CANARY)
@@ -71,9 +71,66 @@ def test_no_password_is_in_any_file_of_ours(shell, tusk, jupysql):
 def test_a_dry_run_saves_nothing(shell, tusk, jupysql):
     lines = run(shell, f"import '{jupysql}' --dry-run")
     assert lines[0] == f"2 connections would be imported from {jupysql} (jupysql); nothing was saved"
-    assert lines[1] == "note: default: analyst@db.example.org:5433/shop, sslmode=prefer, with its password"
-    assert lines[2] == "note: other: me@localhost:5432/me, sslmode=require, without a password"
+    shell.run(f"table = %tusk connections import '{jupysql}' --dry-run")
+    table = shell.ns["table"]
+    assert list(table.columns) == [
+        "name", "from", "host", "port", "database", "user", "sslmode", "ssh", "what", "password", "notes",
+    ]  # fmt: skip
+    default, mem, other = table.to_dict("records")
+    assert (default["host"], default["port"], default["database"], default["user"]) == ("db.example.org", 5433, "shop", "analyst")
+    assert (default["what"], default["password"], default["notes"]) == ("new", "this kernel's memory", "")
+    assert (mem["name"], mem["from"]) == ("", "mem")
+    assert mem["what"] == "refused: it is for another database (duckdb): this is for PostgreSQL only"
+    assert (other["sslmode"], other["password"]) == ("require", "none")
+    assert "charset" in other["notes"]
     assert tusk.saved.list() == []
+
+
+def table_of(shell, line):
+    shell.run(f"table = %tusk connections import {line}")
+    table = shell.ns["table"]
+    assert CANARY not in table.to_string() + repr(table) + table._repr_html_()
+    return table
+
+
+def test_the_table_of_many_connections_is_whole(shell, tmp_path):
+    path = tmp_path / "pg_service.conf"
+    path.write_text("".join(f"[s{n}]\nhost=a,b\nnonsense{n}=1\npassword={CANARY}\n" for n in range(200)))
+    for options in ("--dry-run", ""):
+        shown = table_of(shell, f"'{path}' {options}")
+        text, html = repr(shown), shown._repr_html_()
+        for n in range(200):
+            assert f"'nonsense{n}' (line" in text
+            assert f"nonsense{n}" in html
+        assert text.count("of its 2 hosts only the first is kept: a saved connection has one") == 200
+        assert "..." not in text
+
+
+def test_the_table_says_what_became_of_each(shell, tusk, tmp_path, monkeypatch):
+    monkeypatch.setenv("PGUSER", "u")
+    path = tmp_path / "pg_service.conf"
+    path.write_text("[shop]\nhost=a\ndbname=d\n[my db]\nhost=a\ndbname=d\n[bad]\nhost=a b\n")
+    table = table_of(shell, f"'{path}'").set_index("from")
+    assert dict(table["what"])["shop"] == "new"
+    assert (table.loc["my db", "name"], table.loc["my db", "what"]) == ("my-db", "renamed")
+    assert table.loc["bad", "what"].startswith("refused: ")
+    assert list(table_of(shell, f"'{path}'")["name"]) == ["shop-2", "my-db-2", ""]
+    assert list(table_of(shell, f"'{path}' --replace")["what"])[:2] == ["same", "same"]
+    path.write_text(f"[shop]\nhost=other\ndbname=d\npassword={CANARY}\n")
+    preview = table_of(shell, f"'{path}' --replace --dry-run").to_dict("records")
+    assert preview == table_of(shell, f"'{path}' --replace").to_dict("records")
+    assert (preview[0]["what"], preview[0]["password"]) == ("replaced", "this kernel's memory")
+    assert "passwords that were kept for that are deleted" in preview[0]["notes"]
+    # the same file again brings a password, which may be another one
+    assert list(table_of(shell, f"'{path}' --replace")["what"]) == ["replaced"]
+
+
+def test_every_secret_of_a_tunnel_has_its_place(shell, tmp_path):
+    path = tmp_path / "servers.json"
+    path.write_text(json.dumps(PGADMIN))
+    table = table_of(shell, f"'{path}'").set_index("name")
+    assert table.loc["by-password", "password"] == "this kernel's memory; SSH password: this kernel's memory"
+    assert table.loc["by-password", "ssh"]
 
 
 def test_without_a_path_jupysqls_file_is_read(shell, tusk, home, jupysql):

@@ -8,30 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES, SavedConnection, SshTunnel
+from tests.unit.records import FULL, PLAIN
+from tusk_jupyter.connections.saved import AUTH_METHODS, COLORS, SSL_MODES, SavedConnection
 from tusk_jupyter.magics import manager_form
 
-PLAIN = SavedConnection(id="1", name="shop", host="db.example.org", database="shop", username="analyst")
-FULL = replace(
-    PLAIN,
-    port=6432,
-    ssl_mode="verify-full",
-    ssl_ca_cert="/ca.pem",
-    ssl_client_cert="/c.pem",
-    ssl_client_key="/c.key",
-    ssh_tunnel=SshTunnel("bastion", 2222, "me", "key", "/id", 15432, "jump"),
-    read_only=True,
-    statement_timeout_ms=30_000,
-    lock_timeout_ms=250,
-    connect_timeout_s=2.5,
-    pool_timeout_s=30,
-    application_name="report",
-    pool_size=3,
-    color="red",
-    group_id="g",
-    history=False,
-    parameters={"target_session_attrs": "read-write", "options": r"-c x='it\s' y"},
-)
 # what a form does not show: the row's own, and what an embedded server is
 NOT_SHOWN = {"id", "embedded", "created_at", "updated_at"}
 

@@ -22,25 +22,6 @@ from tusk_jupyter.storage.history import record
 from tusk_jupyter.storage.migrations import APPLICATION_ID, MIGRATIONS
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "tusk.db"
-
-
-@pytest.fixture
-def opened(path):
-    """Open databases that are closed at the end."""
-    made = []
-
-    def open_one(where=path):
-        made.append(Database(where))
-        return made[-1]
-
-    yield open_one
-    for database in made:
-        database.close()
-
-
 def versions(path):
     with closing(sqlite3.connect(path)) as conn:
         return [version for (version,) in conn.execute("select version from migrations order by version")]

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from tests.waiting import at_one_moment
 from tusk_jupyter.connections.saved import Group, SavedConnection
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.storage.database import Database
 from tusk_jupyter.storage.groups import Groups, in_order
 from tusk_jupyter.storage.saved_connections import SavedConnections
-
-
-@pytest.fixture
-def file(tmp_path):
-    with closing(Database(tmp_path / "tusk.db")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -136,29 +130,20 @@ def test_who_moves_up_to_a_namesake_gets_a_number(forest):
     assert shape(forest) == ["Home", "Work", ".Berlin", ".EU", ".US", ".US 2"]
 
 
-def test_two_kernels_tie_no_knot(tmp_path):
-    files = [Database(tmp_path / "tusk.db") for _ in range(2)]
-    both = [Groups(lambda file=file: file) for file in files]
+def test_two_kernels_tie_no_knot(opened):
+    both = [Groups(lambda file=file: file) for file in (opened(), opened())]
     both[0].save(Group("a", "A"))
     both[0].save(Group("b", "B"))
-    start, outcomes = threading.Barrier(2), []
 
     def put(groups, group_id, parent_id):
-        start.wait()
         try:
-            outcomes.append(groups.move(group_id, parent_id=parent_id).parent_id)
+            return groups.move(group_id, parent_id=parent_id).parent_id
         except InvalidInput as error:
-            outcomes.append(error.facts[0][0])
+            return error.facts[0][0]
 
-    threads = [threading.Thread(target=put, args=pair) for pair in ((both[0], "a", "b"), (both[1], "b", "a"))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_one_moment(partial(put, both[0], "a", "b"), partial(put, both[1], "b", "a"))
     assert sorted(outcomes)[1] == "parent_id"
     assert len(shape(both[0])) == 2
-    for file in files:
-        file.close()
 
 
 def test_a_circle_in_the_file_is_shown_all_the_same(file, forest, tmp_path, caplog):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import at_one_moment, wait_until
 from tusk_jupyter.storage import history as rows_of
 from tusk_jupyter.storage import schema
 from tusk_jupyter.storage.database import Database
@@ -18,12 +17,6 @@ from tusk_jupyter.storage.migrations import MIGRATIONS
 
 CANARY = "zq-canary-77"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def file(tmp_path):
-    with closing(Database(tmp_path / "tusk.db")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -292,17 +285,7 @@ def test_a_python_without_fts5_and_one_with_it_share_a_file(tmp_path, monkeypatc
 
 def test_six_kernels_that_find_no_index_build_one(tmp_path, monkeypatch):
     version_1(tmp_path / "tusk.db", *(f"select {n}" for n in range(50)))
-    start, opened = threading.Barrier(6), []
-
-    def open_one():
-        start.wait()
-        opened.append(Database(tmp_path / "tusk.db"))
-
-    threads = [threading.Thread(target=open_one) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    opened = at_one_moment(*[lambda: Database(tmp_path / "tusk.db")] * 6)
     for file in opened:
         assert not file.in_memory
         assert texts(History(lambda file=file: file).search("49")) == ["select 49"]

@@ -123,7 +123,9 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join), st.booleans(), st.none() | PIECES)
 @settings(deadline=None)
 def test_nothing_typed_is_an_error(history, typed, failed, connection):
-    history.search(typed, failed=failed, connection=connection)
+    found = history.search(typed, failed=failed, connection=connection)
+    assert all(row.error is not None for row in found if failed)
+    assert all(row.connection == connection for row in found if connection is not None)
 
 
 @given(st.sampled_from(sorted(TEXTS)), st.data())

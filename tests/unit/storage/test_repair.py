@@ -30,27 +30,7 @@ from tests.waiting import wait_until
 from tusk_jupyter.errors import StorageError
 from tusk_jupyter.storage import database as database_module
 from tusk_jupyter.storage import filesystem
-from tusk_jupyter.storage.database import Database
 from tusk_jupyter.storage.wal import committed, frames
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "tusk.db"
-
-
-@pytest.fixture
-def opened(path):
-    """Open databases that are closed at the end."""
-    made = []
-
-    def open_one(where=path):
-        made.append(Database(where))
-        return made[-1]
-
-    yield open_one
-    for database in made:
-        database.close()
 
 
 def header(path):

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from contextlib import closing
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 
+from tests.waiting import at_one_moment
 from tusk_jupyter.connections.saved import Group, SavedConnection, SshTunnel
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.storage.database import Database
 from tusk_jupyter.storage.groups import Groups
 from tusk_jupyter.storage.saved_connections import SavedConnections
 
 PLAIN = SavedConnection("", "shop", "db.example.org", "shop", "analyst")
-
-
-@pytest.fixture
-def file(tmp_path):
-    with closing(Database(tmp_path / "tusk.db")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -133,28 +127,19 @@ def test_the_group_has_to_be_there(file, stored):
     assert stored.save(replace(PLAIN, group_id="g")).group_id == "g"
 
 
-def test_of_two_kernels_that_take_a_name_at_once_one_gets_it(tmp_path):
-    start, outcomes = threading.Barrier(4), []
-    files = [Database(tmp_path / "tusk.db") for _ in range(4)]
+def test_of_two_kernels_that_take_a_name_at_once_one_gets_it(opened):
+    files = [opened() for _ in range(4)]
 
     def save(file, host):
-        stored = SavedConnections(lambda: file)
-        start.wait()
         try:
-            outcomes.append(stored.save(replace(PLAIN, host=host)))
+            return SavedConnections(lambda: file).save(replace(PLAIN, host=host))
         except InvalidInput as error:
-            outcomes.append(error.facts[0][0])
+            return error.facts[0][0]
 
-    threads = [threading.Thread(target=save, args=(file, f"host-{n}")) for n, file in enumerate(files)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_one_moment(*(partial(save, file, f"host-{n}") for n, file in enumerate(files)))
     won = [outcome for outcome in outcomes if isinstance(outcome, SavedConnection)]
     assert [outcome for outcome in outcomes if outcome not in won] == ["name"] * 3
     assert SavedConnections(lambda: files[0]).list() == won
-    for file in files:
-        file.close()
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.storage.database import Database
 from tusk_jupyter.storage.snippets import Snippet, Snippets
 
 CANARY = "hunter2-kQ9"
-
-
-@pytest.fixture
-def file(tmp_path):
-    with closing(Database(tmp_path / "tusk.db")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -67,16 +67,16 @@ def messages():
 
 @pytest.fixture
 def widget(messages):
-    widget = connection_manager.create(LIST.as_dict(), twins=LIST, on_message=messages.append)
+    widget = connection_manager.create(LIST.as_dict(), on_message=messages.append)
     yield widget
     widget.close()
 
 
-def test_beside_the_widget_stand_the_twins(widget):
+def test_who_cannot_draw_the_widget_sees_nothing_of_it(widget):
     data, _ = widget._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
-    assert data["text/plain"] == LIST.text()
-    assert data["text/html"] == LIST.html()
+    assert data["text/plain"] == ""
+    assert "text/html" not in data
 
 
 def test_what_is_synced_is_the_view_and_the_files(widget):

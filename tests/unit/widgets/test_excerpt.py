@@ -121,7 +121,12 @@ def test_a_password_is_not_shown_and_moves_nothing():
 class Counted(str):
     """A text that counts the characters that are taken out of it, piece by piece or one by one."""
 
-    taken = 0
+    __slots__ = ("taken",)
+
+    def __new__(cls, text):
+        made = super().__new__(cls, text)
+        made.taken = 0
+        return made
 
     def __getitem__(self, index):
         piece = super().__getitem__(index)

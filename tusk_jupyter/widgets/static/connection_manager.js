@@ -85,6 +85,9 @@ const EMPTY = { ...Object.fromEntries(PLAIN.map((f) => [f.name, ""])), host: "lo
 // what an embedded server decides itself
 const EMBEDDED = new Set(["host", "port", "database", "username", "ssl_mode", "ssh"]);
 
+// a password is a message on the page's own connection, and as safe as that is
+const EXPOSED = location.protocol === "http:" && !/^(.+\.)?localhost$|^127(\.\d+){3}$|^\[::1\]$/.test(location.hostname);
+
 function h(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -103,6 +106,12 @@ function setText(el, text) {
 function setAttr(el, name, value) {
   if (value == null) el.removeAttribute(name);
   else if (el.getAttribute(name) !== String(value)) el.setAttribute(name, String(value));
+}
+
+// "TLSv1.3 (cipher), verified", "none: why", "encrypted, verified" → what the line of the step says
+function tlsStep(detail) {
+  const version = /^TLSv([\d.]+)/.exec(detail);
+  return version ? `TLS ${version[1]}` : detail.startsWith("none") ? `TLS ${detail}` : "TLS";
 }
 
 function newId() {
@@ -144,7 +153,7 @@ function parseUrl(text) {
 
 // ---- messages: sent until acknowledged, done once -----------------------------------------------------------------
 
-function courier(model, view, onSilence) {
+function courier(model, view, onSilence, onGone) {
   const open = new Map();
   let silent = 0;
 
@@ -177,8 +186,15 @@ function courier(model, view, onSilence) {
     let tries = 0;
     const post = () => {
       if (request.acknowledged || !open.has(id)) return;
-      // a copy: the kernel's side of an in-browser kernel may take the password out of what it is given
-      model.send(structuredClone(request.content));
+      try {
+        // a copy: the kernel's side of an in-browser kernel may take the password out of what it is given
+        model.send(structuredClone(request.content));
+      } catch {
+        // the kernel was restarted, or ended: its widgets cannot be sent anything any more
+        giveUp();
+        onGone();
+        return;
+      }
       if (tries < RESEND_MS.length) request.timer = setTimeout(post, RESEND_MS[tries++]);
       else request.content = null;
     };
@@ -187,12 +203,16 @@ function courier(model, view, onSilence) {
     return id;
   }
 
-  function close() {
+  function giveUp() {
     for (const request of open.values()) {
       clearTimeout(request.timer);
       clearTimeout(request.patience);
     }
     open.clear();
+  }
+
+  function close() {
+    giveUp();
     try {
       model.send({ op: "bye", id: newId(), view });
     } catch {
@@ -283,6 +303,7 @@ function render({ model, el }) {
       part.where = h("span");
       part.forget = h("button", { type: "button", class: "t-link", onclick: () => forget(field) }, "Forget it");
       part.hint.append(...(field.secret === "db" ? [keepLabel] : []), part.where, part.forget);
+      if (EXPOSED) part.hint.append(h("span", { class: "t-warn" }, `sent unencrypted: this page came over http from ${location.hostname}`));
       cell.append(part.hint);
     }
     inputs.set(field.name, control);
@@ -332,16 +353,19 @@ function render({ model, el }) {
   const pane = h("div", { class: "t-pane" }, facts, form, groupForm, empty, steps, note, warnings, errorBox, confirmBox, bar);
   const banner = h("div", { class: "t-banner", role: "status", hidden: true });
   const body = h("div", { class: "t-body" }, list, pane);
-  // JupyterLab's shortcuts are caught on their way down; only this attribute keeps them out
-  const root = h("div", { class: "tusk-mgr", "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "Connection manager" }, banner, body, said);
+  const root = h("div", { class: "tusk-mgr t-static", role: "region", "aria-label": "Connection manager" }, banner, body, said);
 
   const post = courier(model, newId(), (silent) => {
-    if (silent && !live) root.classList.add("t-static");
     banner.hidden = !silent;
     setText(banner, !silent ? "" : live
       ? "The kernel does not answer: a cell is running, and what you ask for is done after it. If the kernel was restarted, run this cell again."
       : "Not connected to a kernel: run this cell to use the connection manager.");
-    drawList();
+  }, () => {
+    live = false;
+    pending.clear();
+    root.classList.add("t-static");
+    banner.hidden = false;
+    setText(banner, "The kernel was restarted or ended: run this cell again to use the connection manager.");
   });
 
   function say(text) {
@@ -444,7 +468,7 @@ function render({ model, el }) {
     setAttr(element, "title", record.address);
     element.querySelector(".t-dot").className = `t-dot t-${record.state}`;
     const edited = drafts.has(`connection:${id}`) && Object.keys(drafts.get(`connection:${id}`).values).length > 0;
-    setText(small, !live ? (record.read_only ? "read-only" : "") || record.address : edited ? "edited" : record.small);
+    setText(small, edited ? "edited" : record.small);
     setAttr(small, "aria-hidden", "true");
     small.className = live && !edited && record.tone !== "quiet" ? `t-${record.tone}` : "";
     setText(spoken, [live ? record.words : "", record.read_only ? "read-only" : "", record.color || "", edited ? "edited, not saved" : ""].filter(Boolean).join(", "));
@@ -552,7 +576,7 @@ function render({ model, el }) {
     // what a target does not need (no SSH, no TLS on a socket) is no step of it
     const walked = (outcome.steps || []).filter(([, state]) => state !== "skipped");
     steps.hidden = !walked.length;
-    const text = ([name, state, detail]) => `${MARKS[state] || ""} ${name === "TLS" && state === "ok" && detail ? detail.split(" ")[0] : name}`;
+    const text = ([name, state, detail]) => `${MARKS[state] || ""} ${name === "TLS" && state === "ok" ? tlsStep(detail) : name}`;
     if (steps.dataset.drawn !== JSON.stringify(walked)) {
       steps.dataset.drawn = JSON.stringify(walked);
       steps.replaceChildren(...walked.map((step) => h("li", { class: `t-${step[1]}`, title: step[2] }, text(step), h("span", { class: "t-hidden-text" }, ` ${step[1]}: ${step[2]}`))));
@@ -720,10 +744,10 @@ function render({ model, el }) {
     draw();
   }
 
-  function send(op, words, content) {
+  function send(op, words, content, again = null) {
     const at = begin(words);
     post.send(op, { target: selected.id || "", ...content }, {
-      done: (answer) => done(at, answer, { op, content: {}, words }),
+      done: (answer) => done(at, answer, { op, content: {}, words, again, opener: buttons.get(op) }),
       progress: (message) => progress(at, message),
     });
     draw();
@@ -734,19 +758,20 @@ function render({ model, el }) {
     return Object.fromEntries(Object.entries(values()).filter(([name]) => known.includes(name)));
   }
 
-  function connect() {
+  // trust: the fingerprint of a host key that the user has just accepted
+  function connect(trust = "") {
     if (pending.has(key()) || !isForm()) return;
     const secrets = takeTyped();
     const { values: edited, forget: forgotten } = draft();
     const others = Object.keys(secrets).some((kind) => kind !== "db");
     const record = selected.type === "connection" ? row(selected.id) : null;
     const mustSave = !record?.saved || Object.keys(edited).length > 0 || forgotten.size > 0 || others;
-    send("connect", "connecting", { ...(mustSave ? { form: changed() } : {}), secrets, keep: keep.checked });
+    send("connect", "connecting", { ...(mustSave ? { form: changed() } : {}), secrets, keep: keep.checked, trust }, connect);
   }
 
-  function test() {
+  function test(trust = "") {
     if (pending.has(key()) || !isForm()) return;
-    send("test", "testing", { form: changed(), secrets: takeTyped() });
+    send("test", "testing", { form: changed(), secrets: takeTyped(), trust }, test);
   }
 
   function save() {
@@ -768,9 +793,12 @@ function render({ model, el }) {
 
   // what was a draft is saved now: its row is the one that the kernel made
   function settle(at, target) {
+    const typed = drafts.get(at)?.typed.db;
     drafts.delete(at);
     if (!at.startsWith("new") || at !== key()) return;
     selected = { type: "connection", id: target };
+    // the password is kept once it has proved to be right; until then it may have to be sent again
+    if (typed) draft(true).typed.db = typed;
     pending.set(key(), pending.get(at) || "connecting");
     pending.delete(at);
   }
@@ -779,10 +807,11 @@ function render({ model, el }) {
     const here = at === key() || (answer.target && key() === `connection:${answer.target}`);
     pending.delete(at);
     if (answer.target) pending.delete(`connection:${answer.target}`);
-    const typed = drafts.get(at)?.typed;
+    const places = [at, `connection:${answer.target}`];
     // a password that was refused is typed again, not sent again
-    if (typed && (answer.asks || answer.kind === "authentication")) delete typed.db;
-    if (answer.ok && ["save", "connect", "group_save"].includes(asked.op)) drafts.delete(at);
+    if (answer.asks || answer.kind === "authentication") for (const one of places) if (drafts.has(one)) delete drafts.get(one).typed.db;
+    if (answer.ok && ["save", "group_save"].includes(asked.op)) drafts.delete(at);
+    if (answer.ok && asked.op === "connect") for (const one of places) drafts.delete(one);
     if (answer.ok && ["save", "duplicate", "group_save"].includes(asked.op) && here) choose(asked.op === "group_save" ? "group" : "connection", answer.target);
     else if (asked.op === "connect" && at.startsWith("new") && answer.target && here) choose("connection", answer.target);
     if (answer.ok && asked.op.endsWith("delete") && here) select(firstChoice(), { focus: true });
@@ -793,7 +822,8 @@ function render({ model, el }) {
     confirming = here && answer.confirm ? { ...asked, op: answer.confirm, text: answer.text } : null;
     if (confirming) {
       setText(confirmText, answer.text);
-      setText(confirmYes, { disconnect: "Disconnect anyway", delete: "Delete", group_delete: "Delete" }[answer.confirm] || "Yes");
+      if (answer.trust) confirming.trust = answer.trust;
+      setText(confirmYes, { disconnect: "Disconnect anyway", delete: "Delete", group_delete: "Delete", trust: "Trust this host" }[answer.confirm] || "Yes");
     }
     if (here && answer.target && ["save", "connect"].includes(asked.op)) askSecrets(answer.target);
     draw();
@@ -817,12 +847,13 @@ function render({ model, el }) {
   }
 
   function confirm() {
-    const { op, content, words, opener } = confirming;
+    const { op, content, words, opener, again, trust } = confirming;
     // the box goes, and must not take the focus with it
     if (opener?.isConnected && !opener.hidden) opener.focus();
     else focusFirstButton();
     confirming = null;
-    act(op, { ...content, sure: true }, words);
+    if (trust) again(trust);
+    else act(op, { ...content, sure: true }, words);
   }
 
   function cancelConfirm() {
@@ -894,11 +925,16 @@ function render({ model, el }) {
       if (confirming) cancelConfirm();
       else if (isDirty() || hasTyped() || selected?.type === "new" || selected?.type === "newgroup") revert();
       else items.get(key())?.focus();
-    } else if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      if (!buttons.get("save").hidden) save();
     }
   });
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "s" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    if (selected && !buttons.get("save").hidden) save();
+  });
+  // JupyterLab's shortcuts are caught on their way down, and looked for at the focused element before its parents: only
+  // this attribute keeps them out, and only on the element itself (b would add a cell while a connection has the focus)
+  root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   // other front ends listen on their way up
   for (const name of ["keydown", "keypress", "keyup", "paste", "copy", "cut", "dblclick"]) root.addEventListener(name, (event) => event.stopPropagation());
 
@@ -971,6 +1007,7 @@ function render({ model, el }) {
   const hello = () => post.send("hello", {}, { oneWay: true, onAck: wake });
   const onCustom = (message) => post.receive(message);
   model.on("change:view", onView);
+  model.on("comm_live_update", hello);
   model.on("msg:custom", onCustom);
   // what another cell, or another kernel, saved meanwhile is seen when somebody looks
   let looked = 0;
@@ -987,6 +1024,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(heartbeat);
     model.off("change:view", onView);
+    model.off("comm_live_update", hello);
     model.off("msg:custom", onCustom);
     post.close();
   };

@@ -1,0 +1,101 @@
+"""A certificate authority, and a PostgreSQL with TLS whose certificate and ``pg_hba.conf`` tests exchange."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import PASSWORD, _as_account
+from tests.waiting import wait_until
+
+BY_PASSWORD = "host all all 127.0.0.1/32 scram-sha-256"
+
+
+def openssl(*command):
+    subprocess.run(["openssl", *command], check=True, capture_output=True)
+
+
+class Authority:
+    """A certificate authority in a directory."""
+
+    def __init__(self, root, name):
+        self.root, self.name = root, name
+        self.file = root / f"{name}.crt"
+        self._new(name, "-x509", "-days", "2", "-out", str(self.file))
+
+    def _new(self, name, *options):
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        key = str(self.root / f"{name}.key")
+        openssl("req", *curve, "-keyout", key, "-subj", f"/CN={name.split('.', 1)[-1]}", *options)
+        Path(key).chmod(0o600)
+
+    def issue(self, name, days=2):
+        """Return certificate and key; the common name is what follows the first dot of ``name``."""
+        certificate, key, request = (self.root / f"{name}.{end}" for end in ("crt", "key", "csr"))
+        self._new(name, "-out", str(request))
+        signed = ("-CA", str(self.file), "-CAkey", str(self.root / f"{self.name}.key"), "-CAcreateserial")
+        openssl("x509", "-req", "-in", str(request), *signed, "-days", str(days), "-out", str(certificate))
+        return certificate, key
+
+
+class TlsServer:
+    """A server with TLS for «localhost» whose ``pg_hba.conf`` and certificate tests exchange."""
+
+    def __init__(self, server, authority):
+        self.server, self.port = server, server.port
+        certificate, key = authority.issue("server.localhost")
+        self.give(authority.file, "root.crt")
+        self.give(certificate, "server.crt")
+        self.give(key, "server.key")
+        with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+            conn.execute(psycopg.sql.SQL("create role secretive login password {}").format(PASSWORD))
+            conn.execute("alter system set ssl = on")
+            conn.execute("alter system set ssl_ca_file = 'root.crt'")
+        self.reload(BY_PASSWORD)
+
+    def give(self, file, name):
+        there = self.server.root / "data" / name
+        shutil.copy(file, there)
+        there.chmod(0o600)
+        if account := _as_account():
+            os.chown(there, account["user"], account["group"])
+
+    def reload(self, hba):
+        (self.server.root / "data" / "pg_hba.conf").write_text(f"local all tester trust\n{hba}\n")
+        ask = "select pg_conf_load_time(), current_setting('ssl')"
+        with psycopg.connect(self.server.conninfo(), autocommit=True) as conn:
+            before, _ = conn.execute(ask).fetchone()
+            conn.execute("select pg_reload_conf()")
+
+        def has_read():
+            # a new session inherits what the postmaster has read
+            with psycopg.connect(self.server.conninfo()) as conn:
+                now, ssl_is = conn.execute(ask).fetchone()
+            return now > before and ssl_is == "on"
+
+        wait_until(has_read, timeout=20, otherwise="the server did not read its files again")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Authority:
+    """The authority that has signed the server's certificate."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    return Authority(tmp_path_factory.mktemp("ca"), "tusk.test-authority")
+
+
+@pytest.fixture(scope="module")
+def stranger(authority) -> Authority:
+    """Another authority, which nobody trusts."""
+    return Authority(authority.root, "other.stranger")
+
+
+@pytest.fixture(scope="module")
+def tls_server(make_server, authority) -> TlsServer:
+    """A server with TLS, one for all tests of a module, each of which leaves or finds it as it needs."""
+    return TlsServer(make_server(), authority)
