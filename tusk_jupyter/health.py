@@ -103,6 +103,8 @@ def _storage(files: Files) -> str:
         return f"damaged: {'; '.join(found.errors)}{backup}"
     if found.in_memory:
         return f"in memory only: history and what is saved end with this kernel{backup}"
+    if waiting := files.database.waiting:
+        return f"no room on the disk: {waiting:,} rows of history wait in memory; {files.database.path}{backup}"
     return f"ok: {files.database.path}{backup}"
 
 

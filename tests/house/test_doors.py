@@ -54,7 +54,7 @@ AT_LOAD = {
     "queries", "queries.registry", "results", "results.recent", "storage", "storage.database", "storage.departed",
     "storage.failures", "storage.files", "storage.filesystem", "storage.handle", "storage.integrity",
     "storage.migrations", "storage.opening", "storage.preferences", "storage.reading", "storage.schema",
-    "storage.writer", "magics", "magics.aliases", "magics.keychain_wait",
+    "storage.transaction", "storage.writer", "magics", "magics.aliases", "magics.keychain_wait",
     "magics.load", "magics.output",
 }
 # 1 to 2 ms each, where IPython has not imported them

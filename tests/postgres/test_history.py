@@ -245,11 +245,14 @@ def test_clear(cells, tusk, database):
     cells.run(f"%tusk_connect {database} --name other")
     for connection in ("db", "other", "db"):
         cells.run(f"%%sql {connection}\nselect 1")
-    assert "1 statement of other deleted" in cells.run("%tusk history clear --connection other").displayed[-1]
+    assert "1 statement of other deleted" in cells.run("%tusk history clear --connection other --yes").displayed[-1]
     assert rows(tusk, "connection") == [("db",)] * 2
-    assert "2 statements of the history deleted" in cells.run("%tusk history clear").displayed[-1]
+    refused = cells.run("%tusk history clear", ok=False).exception
+    assert "deletes 2 statements of every connection and kernel" in refused.message
+    assert "clear --yes" in refused.advice
+    assert "2 statements of the history deleted" in cells.run("%tusk history clear --yes").displayed[-1]
     assert rows(tusk, "connection") == []
-    assert "0 statements" in cells.run("%tusk history clear").displayed[-1]
+    assert "0 statements" in cells.run("%tusk history clear --yes").displayed[-1]
 
 
 def test_snippets(cells, tusk):

@@ -26,7 +26,9 @@ HISTORY_OPTIONS = Options(
     Option(("--limit",), "limit", whole_number),
     magic="%tusk history",
 )
-CLEAR_OPTIONS = Options(Option(("--connection",), "connection", str), magic="%tusk history clear")
+CLEAR_OPTIONS = Options(
+    Option(("--connection",), "connection", str), Option(("--yes",), "yes"), magic="%tusk history clear"
+)
 SAVE_OPTIONS = Options(Option(("--replace",), "replace"), magic="%tusk snippet save")
 _MASK = "****"
 
@@ -110,9 +112,16 @@ class HistoryCommands(Commands):
         if line.words:
             raise InvalidInput(
                 f"%tusk history clear {line.words[0]}: not understood",
-                advice="%tusk history clear [--connection NAME]. To search for the word: %tusk history -- clear",
+                advice="%tusk history clear [--connection NAME] --yes. To search for the word: %tusk history -- clear",
             )
         connection = line.options.get("connection")
+        if not line.options.get("yes"):
+            count = self._history.count(connection)
+            whose = f"of {connection}" if connection else "of every connection and kernel"
+            raise InvalidInput(
+                f"this deletes {counted(count, 'statement')} {whose}, for good",
+                advice=f"Nothing was deleted. Add --yes to do it: %tusk history {' '.join(['clear', *words])} --yes",
+            )
         count = self._history.clear(connection)
         self._say(f"{counted(count, 'statement')} of {connection or 'the history'} deleted")
 

@@ -39,6 +39,8 @@ class PreferenceCommands(Commands):
             return
         failure = self._tusk.preferences.set(preference.name, preference.read(value))
         notes = [f"in this kernel only: {failure}"] if failure else []
+        if preference.name == "history_days" and self._tusk.history_days:
+            notes.append("older statements are deleted when the extension is loaded next")
         if self._tusk.preferences.is_configured(preference.name):
             notes.append("IPython's configuration sets it too, and wins at the next start")
         self._say(f"{preference.name} = {_spelled(self._tusk.get_preference(preference.name))}", *notes)

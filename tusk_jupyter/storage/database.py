@@ -107,6 +107,11 @@ class Database:
                 self.write(lambda conn: salvage.merge(conn, found)).result(OPEN_S)
 
     @property
+    def waiting(self) -> int:
+        """How many rows of history wait in memory for room on the disk."""
+        return self._writer.waiting
+
+    @property
     def copied(self) -> dict[str, int]:
         """The last row of each table that was copied from a file which cannot be used."""
         return self._handle.copied

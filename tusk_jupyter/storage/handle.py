@@ -18,6 +18,7 @@ from tusk_jupyter.errors import MigrationError, TuskError
 from tusk_jupyter.storage import failures, filesystem
 from tusk_jupyter.storage.opening import Suspicion, open_file, prepare
 from tusk_jupyter.storage.schema import index_history, rebuild_index
+from tusk_jupyter.storage.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,12 +193,5 @@ def _memory() -> sqlite3.Connection:
 
 
 def _within(conn: sqlite3.Connection, jobs: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
-    conn.execute("begin immediate")
-    try:
-        results = [job(conn) for job in jobs]
-        conn.execute("commit")
-    except BaseException:
-        if conn.in_transaction:  # a full disk has ended it already
-            conn.execute("rollback")
-        raise
-    return results
+    with transaction(conn):
+        return [job(conn) for job in jobs]

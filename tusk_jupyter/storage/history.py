@@ -125,6 +125,12 @@ class History:
         before = datetime.now(UTC) - timedelta(days=older_than_days)
         return self._delete("started_at < ?", before.isoformat())
 
+    def count(self, connection: str | None = None) -> int:
+        """Return how many statements there are now, or one connection's."""
+        where, values = ("", ()) if connection is None else (" where connection = ?", (connection,))
+        found: int = self._read(lambda conn: conn.execute(f"select count(*) from history{where}", values).fetchone()[0])
+        return found
+
     def clear(self, connection: str | None = None) -> int:
         """Delete everything there is now, or one connection's; return how many."""
         newest = self._read(_newest)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import MigrationError
 from tusk_jupyter.storage.schema import SCHEMA_2
+from tusk_jupyter.storage.transaction import transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,18 +51,12 @@ def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file up to date; :raises MigrationError: when it is newer than this version, or not ours."""
     if application_id(conn) == APPLICATION_ID and version_of(conn) == len(MIGRATIONS):
         return
-    conn.execute("begin immediate")
-    try:
+    with transaction(conn):
         for number, statements in enumerate(MIGRATIONS[_version(conn) :], start=version_of(conn) + 1):
             for statement in statements:
                 conn.execute(statement)
             conn.execute("insert into migrations values (?, ?)", (number, datetime.now(UTC).isoformat()))
             conn.execute(f"pragma user_version = {number}")
-        conn.execute("commit")
-    except BaseException:
-        if conn.in_transaction:
-            conn.execute("rollback")
-        raise
 
 
 def application_id(conn: sqlite3.Connection) -> int:

@@ -6,6 +6,7 @@ for every row of history that is queued before it, and they for it.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,6 @@ from tusk_jupyter.storage import filesystem
 from tusk_jupyter.storage.integrity import connect_readonly
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -60,6 +60,6 @@ class Reader:
 
     def _close(self) -> None:
         if self._conn is not None:
-            with suppress(Exception):
+            with suppress(sqlite3.Error):
                 self._conn.close()
             self._conn = None

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from tusk_jupyter.storage.transaction import transaction
+
 SCHEMA_2: tuple[str, ...] = (
     """
     create table connection_groups (
@@ -138,17 +140,11 @@ def index_history(conn: sqlite3.Connection) -> None:
     """
     if has_fts5(conn) == _has_triggers(conn):
         return
-    conn.execute("begin immediate")
-    try:
+    with transaction(conn):
         if has_fts5(conn) and not _has_triggers(conn):  # another kernel may have been faster
             rebuild_index(conn)
         elif not has_fts5(conn):
             _drop_triggers(conn)
-        conn.execute("commit")
-    except BaseException:
-        if conn.in_transaction:
-            conn.execute("rollback")
-        raise
 
 
 def rebuild_index(conn: sqlite3.Connection) -> None:

@@ -183,7 +183,7 @@ class Writer:
             chunk = [waiting.popleft() for _ in range(min(BATCH_JOBS, len(waiting)))]
             try:
                 results = self._handle.transaction([job.run for job in chunk if job.run is not None])
-            except BaseException as error:  # noqa: BLE001 - likewise
+            except BaseException as error:  # noqa: BLE001 - what does not pass goes to each job's future
                 if failures.is_passing(error):
                     self._waiting = deque(chunk) + waiting
                     return
@@ -205,7 +205,7 @@ class Writer:
                 self._handle.suspect(job.suspicion, job.code)
             else:
                 self._handle.refresh()
-        except BaseException as error:  # noqa: BLE001 - likewise
+        except BaseException as error:  # noqa: BLE001 - a future carries whatever happened
             job.future.set_exception(failures.problem(error, doing="checking tusk.db", path=self._handle.path))
         else:
             job.future.set_result(None)

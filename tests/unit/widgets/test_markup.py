@@ -60,6 +60,10 @@ def test_a_huge_text_is_cut_before_it_is_looked_at():
         ("create subscription s connection 'host=h password=hunter2 user=u' publication p", "hunter2"),
         ("create subscription s connection 'host=h password = ''hunter2'' user=u'", "hunter2"),
         ("select dblink('postgresql://u:hunter2@h/d', 'select 1')", "hunter2"),
+        ("select dblink('postgresql://u:o''hunter2@h/d', 'select 1')", "hunter2"),
+        ("create subscription s connection E'host=h password=\\'a hunter2\\' user=u' publication p", "hunter2"),
+        ("create user mapping for u server s options (sslpassword 'hunter2')", "hunter2"),
+        ("create user u password 'it's-hunter2' login", "hunter2"),
     ],
 )
 def test_a_password_literal_is_starred_in_place(text, gone):
