@@ -57,20 +57,26 @@ def wait(
     :param on_tick: called once per slice (50 ms); returning ``True`` ends the wait.
     """
     wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    count = 0
     with _counted(wake):
-        future.add_done_callback(lambda _: wake.put(False))
-        while not future.done():
-            try:
-                interrupted = wake.get(timeout=SLICE_S)
-            except queue.Empty:
-                interrupted = False
-            if interrupted:
-                count += 1
-                if on_interrupt(count):
-                    break
-            elif not future.done() and on_tick():
+        return _watch(future, wake, on_interrupt, on_tick)
+
+
+def _watch(
+    future: Future[Any], wake: queue.SimpleQueue[bool], on_interrupt: Callable[[int], bool], on_tick: Callable[[], bool]
+) -> bool:
+    count = 0
+    future.add_done_callback(lambda _: wake.put(False))
+    while not future.done():
+        try:
+            interrupted = wake.get(timeout=SLICE_S)
+        except queue.Empty:
+            interrupted = False
+        if interrupted:
+            count += 1
+            if on_interrupt(count):
                 break
+        elif not future.done() and on_tick():
+            break
     return future.done()
 
 
@@ -105,16 +111,19 @@ def call(
     :raises KeyboardInterrupt: on an interrupt.
     :raises TimeoutError: when the time is over.
     """
-    future = spawn(name, function)
     deadline = time.monotonic() + timeout
     interrupted = False
+    wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def stop(_count: int) -> bool:
         nonlocal interrupted
         interrupted = True
         return True
 
-    if wait(future, on_interrupt=stop, on_tick=lambda: time.monotonic() >= deadline) and not interrupted:
+    with _counted(wake):  # from before the start, or an interrupt in between would leave nobody to dispose of it
+        future = spawn(name, function)
+        done = _watch(future, wake, stop, lambda: time.monotonic() >= deadline)
+    if done and not interrupted:
         return future.result()
     if late is not None:
         future.add_done_callback(lambda f: late(f.result()) if f.exception() is None else None)

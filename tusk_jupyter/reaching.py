@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.credentials import Credentials, Kind
     from tusk_jupyter.connections.registry import Connections
-    from tusk_jupyter.connections.saved import SavedConnection
     from tusk_jupyter.connections.steps import Step, Walk
     from tusk_jupyter.connections.target import Target
     from tusk_jupyter.saving import Saved
@@ -127,14 +126,13 @@ class Reaching:
         if name in self.connections.names():
             self.connections.rename(name, new)
 
-    def delete_saved(self, name_or_id: str) -> SavedConnection:
+    def delete_saved(self, name_or_id: str) -> None:
         """Delete a saved connection with its passwords, this kernel's memory included unless it is open here."""
         saved = self.saved.delete(name_or_id)
-        if all(connection.id != saved.id for connection in self.connections.active()):
+        if saved is not None and all(connection.id != saved.id for connection in self.connections.active()):
             from tusk_jupyter.connections.keeping import target_of
 
             self.credentials.forget(target_of(saved).password_key)
-        return saved
 
     def known_names(self) -> list[str]:
         """Return the names that a cell may use: what is connected, then what is saved besides."""

@@ -86,10 +86,23 @@ class Saved:
         """Return one by name or id; :raises ConnectionNotFound: with the near names."""
         if (found := self.find(name_or_id)) is not None:
             return found
+        raise self._missing(name_or_id)
+
+    def unusable(self) -> dict[str, tuple[str, str]]:
+        """Return name → (id, why) of what is kept and cannot be connected with."""
+        return self._rows.unusable()
+
+    def _missing(self, name: str) -> ConnectionNotFound:
+        if (found := self.unusable().get(name)) is not None:
+            return ConnectionNotFound(
+                f"the saved connection {name!r} cannot be used: {found[1]}",
+                name=name,
+                advice=f"%tusk connections delete {name} removes it; then save it anew.",
+            )
         names = self.names()
-        near = difflib.get_close_matches(name_or_id, names, n=3)
+        near = difflib.get_close_matches(name, names, n=3)
         offer = f"Did you mean {' or '.join(map(repr, near))}?" if near else _there(names)
-        raise ConnectionNotFound(f"no saved connection is named {name_or_id!r}", name=name_or_id, advice=offer)
+        return ConnectionNotFound(f"no saved connection is named {name!r}", name=name, advice=offer)
 
     def save(self, saved: SavedConnection, secrets: Mapping[Kind, Secret | None] | None = None) -> Kept:
         """Insert or update by id (an empty one is made) and keep the secrets; a ``None`` among them is deleted.
@@ -168,11 +181,17 @@ class Saved:
         chosen = name or next(candidate for candidate in numbered if candidate not in taken)
         return self.save(replace(first, id="", name=chosen, created_at="")).saved
 
-    def delete(self, name_or_id: str) -> SavedConnection:
-        """Delete a connection with its passwords and return what it was."""
-        saved = self.get(name_or_id)
-        self._rows.delete(saved.id)
-        self._credentials.delete(saved.id, lasting=self.lasting)
+    def delete(self, name_or_id: str) -> SavedConnection | None:
+        """Delete a connection with its passwords and return what it was; ``None`` for a row that could not be used."""
+        saved = self.find(name_or_id)
+        if saved is not None:
+            row_id = saved.id
+        elif (unusable := self.unusable().get(name_or_id)) is not None:
+            row_id = unusable[0]
+        else:
+            raise self._missing(name_or_id)
+        self._rows.delete(row_id)
+        self._credentials.delete(row_id, lasting=self.lasting)
         self._tell_unless_lasting()
         return saved
 

@@ -409,3 +409,30 @@ def test_a_password_where_a_name_belongs_is_in_no_error_and_no_history(shell, li
     assert "Zq7canary" not in repr(reply.exception.info())
     assert "Zq7canary" not in "".join(reply.exception._render_traceback_())
     assert "Zq7canary" not in "".join(map(str, reply.displayed))
+
+
+def test_a_row_that_cannot_be_used_is_named_and_can_be_deleted(kept, tusk):
+    tusk.storage.write(lambda conn: conn.execute("update connections set host = 'a b'")).result(timeout=10)
+    kept.run("t = %tusk connections")
+    assert kept.ns["t"].set_index("name").loc["shop", "status"].startswith("cannot be used: 'a b' is no host name")
+    reply = kept.run("%tusk connections color shop red", ok=False)
+    assert "'a b' is no host name" in reply.exception.message
+    assert "%tusk connections delete shop" in reply.exception.advice
+    kept.run("%tusk connections delete shop")
+    assert rows(tusk) == []
+    kept.run("t = %tusk connections")
+    assert "Empty" not in repr(kept.ns["t"]) + kept.ns["t"]._repr_html_()
+
+
+def test_the_password_of_the_line_comes_first(shell, monkeypatch, server):
+    monkeypatch.setenv("DB_PASSWORD", PASSWORD)
+    where = f"postgresql://secretive:wrong@127.0.0.1:{server.port}/postgres"
+    reply = shell.run(f"%tusk_connect {where} --password-env DB_PASSWORD --name shop", ok=False)
+    assert reply.exception.kind == "authentication"
+
+
+def test_a_url_with_a_password_behind_tusk_leaves_the_input_history(shell):
+    shell.run("%tusk use postgresql://ana:Zq7canary@h.invalid/d", ok=False)
+    kept = [*shell.ns["In"], *(value for name, value in shell.ns.items() if name.startswith("_i") and isinstance(value, str))]
+    assert any("ana:****@" in text for text in kept)
+    assert not any("Zq7canary" in text for text in kept)

@@ -27,8 +27,8 @@ def target_of(request: ConnectRequest, *, tusk: Tusk, local_ns: Mapping[str, Any
     """Return the name (``None``: to be taken from the server) and the target of a request."""
     name, base = _base(request, tusk, local_ns)
     info = base.conninfo.merged(Conninfo(tuple(request.parameters.items())))
-    if (password := _password(request)) is not None:
-        info = replace(info, password=password)
+    if info.password is None:  # the line's own comes first
+        info = replace(info, password=_password(request))
     chosen = {
         k: v for k in ("connect_timeout_s", "pool_size", "pool_timeout_s") if (v := getattr(request, k)) is not None
     }

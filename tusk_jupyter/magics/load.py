@@ -80,8 +80,10 @@ class TuskMagics(Magics):  # type: ignore[misc]
     @line_magic("tusk")
     def tusk_line(self, line: str) -> Any:
         """Look around and set things: ``%tusk help`` lists what there is."""
+        from tusk_jupyter.magics.scrubbing import scrub_history
         from tusk_jupyter.magics.tusk import TuskCommands
 
+        scrub_history(self.shell, line)  # a URL may stand where a name belongs
         return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
 
     def _connect(self, line: str, local_ns: Mapping[str, Any]) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tusk_jupyter.magics.wide_tables import WideTable
+
 if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.saved import SavedConnection
@@ -22,8 +24,13 @@ def connections_table(tusk: Tusk) -> pd.DataFrame:
         _connection_row(tusk, name, active.get(name), kept.get(name), paths)
         for name in [*active, *(name for name in kept if name not in active)]
     ]
+    rows += [
+        {"name": name, "current": False, "status": f"cannot be used: {why}", "saved": True, "id": row_id}
+        for name, (row_id, why) in tusk.saved.unusable().items()
+    ]
     columns = ["name", "current", "status", "saved", "group", "color", "target", "read_only", "id"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns, dtype=object)
+    return WideTable(table.astype({"current": bool, "saved": bool}).where(table.notna(), None))
 
 
 def _connection_row(

@@ -96,9 +96,9 @@ class ConnectionCommands(Commands):
         self._say(f"{copy.name} is a copy of {name}", "its password is not copied: it is asked for once")
 
     def _on_delete(self, name: str) -> None:
-        saved = self._tusk.delete_saved(name)
-        still = "it stays connected in this kernel until %tusk disconnect" if self._is_open(saved.name) else ""
-        self._say(f"{saved.name} is deleted, with its passwords", *filter(None, [still]))
+        self._tusk.delete_saved(name)
+        still = "it stays connected in this kernel until %tusk disconnect" if self._is_open(name) else ""
+        self._say(f"{name} is deleted, with its passwords", *filter(None, [still]))
 
     def _on_color(self, name: str, color: str) -> None:
         self._tusk.saved.change(name, color=_color(color))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_NOTHING = "(nothing)"
+
+
 class WideTable(pd.DataFrame):
     """A DataFrame that shows its texts in full; what is computed from it is an ordinary one."""
 
@@ -21,10 +24,14 @@ class WideTable(pd.DataFrame):
         return pd.DataFrame
 
     def __repr__(self) -> str:
+        if not len(self):
+            return _NOTHING
         with _whole():
             return pd.DataFrame(self).to_string()
 
     def _repr_html_(self) -> Any:
+        if not len(self):
+            return f"<i>{_NOTHING}</i>"
         with _whole():
             return pd.DataFrame(self)._repr_html_()  # type: ignore[operator]
 

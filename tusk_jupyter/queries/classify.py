@@ -48,7 +48,7 @@ _TRANSACTION_SETTINGS = frozenset(
 )
 # words after which a name stands, not the verb that a WITH leads up to
 _BEFORE_NAME = frozenset({"WITH", "RECURSIVE", ",", "AS", "BY", "SET", "CYCLE", "USING", "."})
-_BEGINNING = re.compile(r"\s*(?:(?P<sign>\(|--(?=\s|$)|/\*)|(?P<word>[A-Za-z]+)(?![A-Za-z0-9_$\x80-\U0010ffff]))")
+_BEGINNING = re.compile(r"\s*(?:(?P<sign>\(|--(?=\s|$)|/\*)|(?P<word>[A-Za-z]+)(?![^\x00-#%-/:-@\[-^`{-\x7f]))")
 
 
 class _Part(NamedTuple):

@@ -97,6 +97,12 @@ class SavedConnections:
 
         return self._database().write(delete).result()
 
+    def unusable(self) -> dict[str, tuple[str, str]]:
+        """Return name → (id, why) of the rows that are left out: written by another version, by hand, or damaged."""
+        rows = self._database().read(lambda conn: conn.execute(_SELECT).fetchall())
+        read = [(dict(zip(_NAMES, row, strict=True)), _read(row)) for row in rows]
+        return {str(values["name"]): (str(values["id"]), why) for values, why in read if isinstance(why, str)}
+
     def _select(self, where: str, *values: str) -> builtins.list[SavedConnection]:
         if not all(map(_encodable, values)):
             return []
@@ -136,19 +142,25 @@ def _row(saved: SavedConnection) -> builtins.list[Any]:
 
 def _record(row: tuple[Any, ...]) -> SavedConnection | None:
     """Return the record of a row, ``None`` where it is none that could be connected with."""
+    read = _read(row)
+    if isinstance(read, SavedConnection):
+        return read
+    logger.warning("the saved connection %r is left out: %s", row[_NAMES.index("name")], read)
+    return None
+
+
+def _read(row: tuple[Any, ...]) -> SavedConnection | str:
+    """Return the record of a row, or why it is none."""
     values = dict(zip(_NAMES, row, strict=True))
     try:
         tunnel = tunnel_from_dict(json.loads(values["ssh_tunnel"]) if values["ssh_tunnel"] is not None else None)
         parameters = json.loads(values["parameters"])
     except (TypeError, ValueError, RecursionError, InvalidInput) as error:
-        logger.warning("the saved connection %r is left out: %s", values["name"], error)
-        return None
+        return str(error)
     flags = {name: bool(values[name]) if values[name] in {0, 1} else values[name] for name in ("read_only", "history")}
     saved = SavedConnection(**values | flags | {"ssh_tunnel": tunnel, "parameters": parameters} | _harmless(values))
-    if found := problems(saved):
-        logger.warning("the saved connection %r is left out: %s", saved.name, found[0].message)
-        return None
-    return saved
+    found = problems(saved)
+    return found[0].message if found else saved
 
 
 def _harmless(values: dict[str, Any]) -> dict[str, Any]:

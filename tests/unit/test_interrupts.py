@@ -1,0 +1,38 @@
+"""Work on a worker that an interrupt leaves."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from tests.waiting import wait_until
+from tusk_jupyter import interrupts
+
+
+def test_what_arrives_after_an_interrupt_at_the_start_is_disposed_of(monkeypatch):
+    go_on, late, spawn = threading.Event(), [], interrupts.spawn
+
+    def interrupted(name, function):
+        future = spawn(name, function)
+        signal.raise_signal(signal.SIGINT)
+        return future
+
+    monkeypatch.setattr(interrupts, "spawn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.call("test", lambda: go_on.wait(10) and "opened", timeout=30, late=late.append)
+    go_on.set()
+    wait_until(lambda: late == ["opened"])
+
+
+def test_what_arrives_after_the_time_is_over_is_disposed_of():
+    go_on, late = threading.Event(), []
+    with pytest.raises(TimeoutError, match="took longer than 0"):
+        interrupts.call("test", lambda: go_on.wait(10) and "opened", timeout=0, late=late.append)
+    go_on.set()
+    wait_until(lambda: late == ["opened"])
+
+
+def test_what_is_in_time_is_returned():
+    assert interrupts.call("test", lambda: "opened", timeout=30, late=[].append) == "opened"
