@@ -436,3 +436,20 @@ def test_a_url_with_a_password_behind_tusk_leaves_the_input_history(shell):
     kept = [*shell.ns["In"], *(value for name, value in shell.ns.items() if name.startswith("_i") and isinstance(value, str))]
     assert any("ana:****@" in text for text in kept)
     assert not any("Zq7canary" in text for text in kept)
+
+
+def test_a_password_of_the_environment_is_not_kept_and_that_is_said(shell, tusk, server, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    where = f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive"
+    shown = shell.run(f"%tusk_connect {where} --name shop --save").displayed[0]
+    assert "its password is not kept: it came from the environment" in shown
+    assert not tusk.saved.has_secret(tusk.saved.get("shop").id, "db")
+    assert "is not kept" in shell.run("%tusk connections save shop").displayed[0]
+
+
+def test_of_a_password_command_what_it_printed_is_kept_and_that_is_said(shell, tusk, server, tmp_path):
+    (tmp_path / "secret").write_text(PASSWORD)
+    where = f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive"
+    shown = shell.run(f"%tusk_connect {where} --password-command 'cat {tmp_path}/secret' --name shop --save").displayed[0]
+    assert "what --password-command printed is kept, not the command" in shown
+    assert tusk.saved.has_secret(tusk.saved.get("shop").id, "db")

@@ -55,6 +55,7 @@ class ServerInfo:
     port: int = 5432
     # every libpq keyword in force that is not its default, from wherever it came; no password is among them
     parameters: tuple[tuple[str, str], ...] = ()
+    used_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +167,5 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
         host=conn.info.host or "",
         port=conn.info.port,
         parameters=tuple(conn.info.get_parameters().items()),
+        used_password=bool(conn.pgconn.used_password),
     )

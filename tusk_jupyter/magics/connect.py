@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.magics.output import CellOutput
+    from tusk_jupyter.saving import Kept
     from tusk_jupyter.tusk import Tusk
 
 ask = Prompt()
@@ -83,15 +84,22 @@ def _kept(tusk: Tusk, connection: Connection, request: ConnectRequest) -> tuple[
             return ("--group and --color are kept with --save only",)
         return ()
     kept = tusk.saved.keep(connection, group=request.group, color=request.color)
-    place = {"keychain": "its password is in the keychain", "memory": "its password is gone when this kernel ends"}
-    where = place.get(kept.where.get("db", ""), "")
-    line = f"saved as {kept.saved.name}: %tusk_connect {kept.saved.name} opens it in {reach(tusk)}"
-    return (f"{line}; {where}" if where else line, *kept.warnings)
+    notes = ("what --password-command printed is kept, not the command",) if request.password_command else ()
+    return (f"saved as {kept.saved.name}: {opens(tusk, kept, connection)}", *notes, *kept.warnings)
 
 
-def reach(tusk: Tusk) -> str:
-    """Return where what is saved can be opened."""
-    return "every kernel" if tusk.saved.lasting else "this kernel"
+def opens(tusk: Tusk, kept: Kept, connection: Connection) -> str:
+    """Return how a saved connection is opened, and where its password is."""
+    reach = "every kernel" if tusk.saved.lasting else "this kernel"
+    line = f"%tusk_connect {kept.saved.name} opens it in {reach}"
+    match kept.where.get("db"):
+        case "keychain":
+            return f"{line}; its password is in the keychain"
+        case "memory":
+            return f"{line}; its password is gone when this kernel ends"
+    if connection.target.embedded is None and connection.server is not None and connection.server.used_password:
+        return f"{line}; its password is not kept: it came from the environment, a service file or ~/.pgpass"
+    return line
 
 
 def report(connection: Connection, *more: str) -> ConnectReport:

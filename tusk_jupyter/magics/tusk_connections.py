@@ -79,11 +79,11 @@ class ConnectionCommands(Commands):
         testing.run(self._tusk, self._output, name, target, ask=connect.ask)
 
     def _on_save(self, name: str = "") -> None:
-        from tusk_jupyter.magics.connect import reach
+        from tusk_jupyter.magics.connect import opens
 
-        kept = self._tusk.saved.keep(self._tusk.connections.get(name or None))
-        opens = f"%tusk_connect {kept.saved.name} opens it in {reach(self._tusk)}"
-        self._say(f"{kept.saved.name} is saved: {opens}", *kept.warnings)
+        connection = self._tusk.connections.get(name or None)
+        kept = self._tusk.saved.keep(connection)
+        self._say(f"{kept.saved.name} is saved: {opens(self._tusk, kept, connection)}", *kept.warnings)
 
     def _on_rename(self, name: str, new: str) -> None:
         from tusk_jupyter.magics.connect_line import connection_name
