@@ -72,21 +72,18 @@ def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
     for what, text in (("where to connect to", where), ("name", name)):
         if text is not None and not isinstance(text, str):
             raise InvalidInput(f"{what} is a str, not {type(text).__name__}", advice="tusk.connect(where, name='shop')")
+    from tusk_jupyter.magics.options import quoted
+
     parts = [where]
     if name is not None:
-        parts.append(f"--name={_quoted(name)}")
+        parts.append(f"--name={quoted(name)}")
     for option, value in options.items():
         spelling = "--" + option.replace("_", "-")
         if value is True:
             parts.append(spelling)
         elif value is not False and value is not None:
-            parts.append(f"{spelling}={_quoted(str(value))}")
+            parts.append(f"{spelling}={quoted(str(value))}")
     return " ".join(parts)
-
-
-def _quoted(text: str) -> str:
-    # a word may be quoted in parts: a double quote stands in single ones
-    return '"' + text.replace('"', '"\'"\'"') + '"'
 
 
 def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:

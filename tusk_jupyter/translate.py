@@ -8,6 +8,7 @@ translate an ``OSError`` would cost 73 ms. Failures to *connect* have no SQLSTAT
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from dataclasses import replace
@@ -58,6 +59,9 @@ _KEYCHAIN_CAUSES = (
     ("builtins", "OSError", "the keychain cannot be reached", _START),
 )
 _NUMBERS = ("statement_position", "internal_position")
+
+# Windows has no quotas
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def diagnostic(result: PGresult, encoding: str = "utf-8") -> Diagnostic:
@@ -141,7 +145,8 @@ def translate(error: BaseException, *, doing: str = "", path: str | None = None)
         return _from_psycopg(error, prefix)
     if isinstance(error, OSError):
         where = f" {path!r}" if path else (f" {error.filename!r}" if error.filename else "")
-        return errors.IoError(f"{prefix}{(error.strerror or str(error)).lower()}{where}", name=path)
+        advice = "Make room on the disk, then do it again." if error.errno in _FULL else None
+        return errors.IoError(f"{prefix}{(error.strerror or str(error)).lower()}{where}", name=path, advice=advice)
     if isinstance(error, (json.JSONDecodeError, UnicodeError)):
         return errors.ConversionError(f"{prefix}{error}")
     if isinstance(error, MemoryError):

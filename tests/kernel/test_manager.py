@@ -101,6 +101,7 @@ def test_the_buttons_work_while_a_cell_runs(manager, guarded):
     # one that only the main shell has sent for: ipykernel 7.4 would hand what comes for it to that shell
     manager, subshell = Manager(manager.kernel), manager.subshell
     manager.subshell = subshell
+    # a cell that runs until it is interrupted
     cell = manager.kernel.send("import time\nfor _ in range(600): time.sleep(0.05)")
     manager.until(lambda m: m["msg_type"] == "status" and m["parent_header"]["msg_id"] == cell)
     answer, seen = manager.ask("connect", target="", form=guarded, secrets={"db": PASSWORD})

@@ -53,7 +53,7 @@ class Board:
         if self._on_step is not None:
             try:
                 self._on_step(step)
-            except Exception:
+            except Exception:  # what is shown meanwhile must not cost the test
                 log.exception("whoever watched the test of a connection failed")
 
     def state(self, name: StepName) -> str:

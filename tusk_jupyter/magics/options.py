@@ -97,6 +97,13 @@ def words(line: str) -> list[str]:
         found.append(unquoted(word))
 
 
+def quoted(word: str) -> str:
+    """Return a word as a line has it, so that it is read as it is; quotes of both kinds may be in it."""
+    if word and not any(c.isspace() or c in "\"'" for c in word):
+        return word
+    return "'\"'".join(f'"{part}"' for part in word.split('"'))
+
+
 def unquoted(word: str) -> str:
     """Return a word without its quotes."""
     return re.sub(r'"([^"]*)"|\'([^\']*)\'', lambda m: m[1] if m[1] is not None else m[2], word)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.magics.options import Option, Options, whole_number
+from tusk_jupyter.magics.options import Option, Options, quoted, whole_number
 from tusk_jupyter.magics.tusk_commands import Commands
 from tusk_jupyter.widgets.amounts import counted
 
@@ -182,15 +182,10 @@ def _read(words: Sequence[str], options: Options) -> _Line:
             found.append(word)
             continue
         name, equals, value = word.partition("=")
-        line = f"{name}={_quoted(value)}" if equals else name
-        following = f" {_quoted(waiting[0])}" if waiting and not equals else ""
+        line = f"{name}={quoted(value)}" if equals else name
+        following = f" {quoted(waiting[0])}" if waiting and not equals else ""
         option, read, end = options.take(line + following, 0)
         if end > len(line):
             waiting.pop(0)
         chosen[option.field] = read
     return _Line(tuple(found), chosen)
-
-
-def _quoted(word: str) -> str:
-    """Return a word as a line has it, so that it is read as it is."""
-    return "'\"'".join(f'"{part}"' for part in word.split('"'))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput, IoError
-from tusk_jupyter.magics.options import Option, Options, next_word, one_of, unquoted
+from tusk_jupyter.magics.options import Option, Options, next_word, one_of, quoted, unquoted
 from tusk_jupyter.widgets.amounts import counted
 from tusk_jupyter.widgets.result_footer import StatusLine
 
@@ -91,12 +91,14 @@ def export_connections(tusk: Tusk, words: Sequence[str]) -> StatusLine:
 
 def _taken_apart(given: Sequence[str], options: Options) -> tuple[str, dict[str, Any]]:
     """Return the one word that is no option, and the options."""
-    line = " ".join(_quoted(word) for word in given)
+    line = " ".join(quoted(word) for word in given)
     found: dict[str, Any] = {}
     where, position = "", 0
     while True:
         word, end = next_word(line, position)
         if not word:
+            if "\0" in where:
+                raise InvalidInput("a path holds no NUL", advice=f"{options.magic} PATH")
             return where, found
         if word.startswith("-") and word != "-":
             option, value, position = options.take(line, position)
@@ -105,16 +107,6 @@ def _taken_apart(given: Sequence[str], options: Options) -> tuple[str, dict[str,
             raise InvalidInput(f"{options.magic} takes one file", advice="Quote a path with blanks.")
         else:
             where, position = unquoted(word), end
-
-
-def _quoted(word: str) -> str:
-    return (
-        word
-        if word and not any(c.isspace() or c in "\"'" for c in word)
-        else f"'{word}'"
-        if '"' in word
-        else f'"{word}"'
-    )
 
 
 # -- import -----------------------------------------------------------------------------------------------------------
@@ -131,11 +123,17 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         failure = translate(error, doing="importing connections", path=str(path))
     else:
-        failure = IoError(f"{str(path)!r} is no file of connections: it is too large", name=str(path))
+        failure = IoError(
+            f"{str(path)!r} is no file of connections: it is too large",
+            name=str(path),
+            advice=f"Name the file itself: one of connections has at most {_LARGEST // 10**6} MB.",
+        )
         if len(raw) <= _LARGEST:
             with contextlib.suppress(UnicodeDecodeError):
                 return raw.decode("utf-8-sig")
-            failure = IoError(f"{str(path)!r} is no text in UTF-8", name=str(path))
+            failure = IoError(
+                f"{str(path)!r} is no text in UTF-8", name=str(path), advice="Save it as UTF-8, then import it again."
+            )
     del raw
     raise failure
 
@@ -160,6 +158,8 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     """Write the whole file or nothing, for this user alone."""
     from tusk_jupyter.translate import translate
 
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{str(path)!r} is no ordinary file", advice="Name a file to write the connections to.")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         _place(beside, path, text, force=force)

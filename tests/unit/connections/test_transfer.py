@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from dataclasses import replace
 
@@ -275,3 +276,16 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_one_before_it(tusk, tmp_
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_text() == "precious"
     assert not list(tmp_path.glob(".mine.json*"))
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(shell, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        assert "no ordinary file" in fails(shell, f"export '{place}' --force", InvalidInput).message
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("line", ["import x\0", "export x\0"])
+def test_a_path_with_a_nul_is_refused(shell, line):
+    assert fails(shell, line, InvalidInput).message == "a path holds no NUL"
