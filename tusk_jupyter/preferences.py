@@ -89,6 +89,7 @@ PREFERENCES: dict[str, Preference] = {
         Preference("uuid", "text", "uuid as text or as UUID objects.", ("text", "object")),
         Preference("dates", "datetime64", "date as datetime64[s] or as date objects.", ("datetime64", "object")),
         Preference("limit", 0, "Return at most so many rows where a cell has no --limit; 0: all."),
+        Preference("memory_limit_mb", 0, "Stop a result that takes more; 0: one that would not fit into free memory."),
         Preference("quiet", default=False, meaning="Show no status lines."),
         Preference("history", default=True, meaning="Keep what ran, for %tusk history."),
         Preference(

@@ -53,6 +53,7 @@ class Kernel(Protocol):
     uuid: Any
     dates: Any
     limit: Any
+    memory_limit_mb: Any
     history: Any
     events: Events
     queries: Queries
@@ -115,6 +116,7 @@ def _options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Opt
         format=chosen.format or kernel.format,
         limit=chosen.limit if chosen.limit is not None else (kernel.limit or None),
         read_only=connection.target.settings.read_only,
+        memory_limit_mb=kernel.memory_limit_mb,
     )
 
 

@@ -59,6 +59,7 @@ class Tusk(Reaching, SingletonConfigurable):
     uuid = trait("uuid")
     dates = trait("dates")
     limit = trait("limit")
+    memory_limit_mb = trait("memory_limit_mb")
     quiet = trait("quiet")
     history = trait("history")
     history_days = trait("history_days")

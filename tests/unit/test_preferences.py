@@ -24,6 +24,7 @@ OTHER = {
     "uuid": "object",
     "dates": "object",
     "limit": 500,
+    "memory_limit_mb": 2000,
     "quiet": True,
     "history": False,
     "history_days": 30,

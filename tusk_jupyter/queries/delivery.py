@@ -35,6 +35,7 @@ class Options:
     limit: int | None = None
     read_only: bool = False
     savepoint: bool = False
+    memory_limit_mb: int = 0
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import Diagnostic, TuskError
     from tusk_jupyter.queries.delivery import Delivery
+    from tusk_jupyter.queries.memory import Overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,22 @@ def cancelled(error: TuskError, stop: Stop) -> TuskError:
     error.message = f"{asked} after {stop.elapsed_ms / 1000:.1f} s"
     error.args = (error.message,)
     return error
+
+
+def too_large(overflow: Overflow) -> TuskError:
+    """Return the error of a result that was stopped because it would not fit into memory."""
+    size = f"{overflow.nbytes / 2**20:,.0f} MB, {overflow.rows:,} rows"
+    if overflow.limit_mb:
+        why = f"it took more than memory_limit_mb = {overflow.limit_mb:,}"
+        way = "or allow more: %tusk set memory_limit_mb NUMBER (0: what is free)"
+    else:
+        why = "the rest would not fit into the memory that is free"
+        way = "or free memory: a restarted kernel has all of it"
+    return QueryCancelled(
+        f"the result was stopped at {size}: {why}",
+        condition="query_canceled",
+        advice=f"Ask for less with --limit, fewer columns or an aggregate, {way}.",
+    )
 
 
 def _stopped_by_the_server(diag: Diagnostic, place: Place | None, session: Session, elapsed_ms: float) -> TuskError:

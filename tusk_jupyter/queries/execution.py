@@ -22,6 +22,7 @@ from tusk_jupyter.connections.session import CancelledBeforeSentError, SessionLo
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
 from tusk_jupyter.queries import classify, endings, lost
 from tusk_jupyter.queries.delivery import Delivery, Options
+from tusk_jupyter.queries.memory import Guard
 from tusk_jupyter.queries.notices import NoticeLog
 from tusk_jupyter.queries.rows import RowSink
 
@@ -91,7 +92,9 @@ class Execution:
         self._answered = False
         self._left = False
         self._never_sent = False
-        self._sink = RowSink(session, options.limit)
+        self._sink = RowSink(
+            session, options.limit, guard=Guard(options.memory_limit_mb), stop=lambda: self.cancel("memory")
+        )
         self._future: Future[Outcome] | None = None
 
     @property
@@ -240,6 +243,9 @@ class Execution:
             return refused
         except BaseException as crash:  # noqa: BLE001 - nothing may be lost on the way to the user
             return translate.translate(crash, doing="reading the result")
+        if self._sink.overflow is not None:
+            # whatever the server said to the cancel, or to nothing: the rows are not here
+            return endings.too_large(self._sink.overflow)
         return endings.server_error(delivery, self._source, self._stop())
 
     def _stop(self) -> endings.Stop:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter.queries import classify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.queries.delivery import Options
+    from tusk_jupyter.queries.memory import Guard, Overflow
     from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.decode import Decoder
     from tusk_jupyter.results.types import Column, TypeInfo
@@ -22,9 +25,20 @@ if TYPE_CHECKING:
 class RowSink:
     """Takes the chunks of one statement's result."""
 
-    def __init__(self, session: Session, limit: int | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        limit: int | None,
+        *,
+        guard: Guard | None = None,
+        stop: Callable[[], object] | None = None,
+    ) -> None:
         self._session = session
         self._limit = limit
+        self._guard = guard
+        self._stop = stop
+        self._objects = 0.0
+        self.overflow: Overflow | None = None
         self._decoder: Decoder | None = None
         self._types: dict[int, TypeInfo] = {}
         self.columns: tuple[Column, ...] = ()
@@ -47,7 +61,9 @@ class RowSink:
         from tusk_jupyter.results import decode, frame  # noqa: F401
 
     def take(self, chunk: PGresult) -> None:
-        """Decode one chunk (on the worker)."""
+        """Decode one chunk (on the worker); what follows an overflow is let go, and ``stop`` called once."""
+        if self.overflow is not None:
+            return
         if self._decoder is None:
             self._decoder = self._start(chunk)
         take = chunk.ntuples if self._limit is None else min(chunk.ntuples, self._limit - self.kept)
@@ -55,6 +71,17 @@ class RowSink:
         if take > 0:
             self._decoder.append(chunk, rows=take)
             self.kept += take
+            self._look(self._decoder.nbytes)
+
+    def _look(self, nbytes: int) -> None:
+        """Stop the statement where its result would not fit into memory, and let go of what there is of it."""
+        if self._guard is None:
+            return
+        self.overflow = self._guard.overflow(nbytes, rows=self.kept, objects=self._objects)
+        if self.overflow is not None:
+            self._decoder = None
+            if self._stop is not None:
+                self._stop()
 
     def _start(self, chunk: PGresult) -> Decoder:
         from tusk_jupyter.results import decode
@@ -66,6 +93,7 @@ class RowSink:
             encoding=self._session.parameter("client_encoding") or "UTF8",
         )
         self.columns = tuple(decode.columns_of(chunk, settings.encoding))
+        self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
         return decode.Decoder(self.columns, settings)
 
     def learn_types(self) -> None:

@@ -52,6 +52,8 @@ STORAGE: Final[Mapping[int, pa.DataType]] = {
     builtin.TIMESTAMPTZ: _TIMESTAMPTZ,
 }
 
+_TEXTS: Final = frozenset({builtin.TEXT, builtin.VARCHAR, builtin.BPCHAR, builtin.UUID, builtin.NUMERIC})
+
 # years 1 to 9999 with a day to spare for any zone: beyond, neither Python nor pandas can show a value in a zone
 ZONED_MIN: Final = -62_135_510_400_000_000
 ZONED_MAX: Final = 253_402_128_000_000_000
@@ -95,6 +97,11 @@ def columns_of(result: PGresult, encoding: str) -> list[Column]:
         )
         for i in range(result.nfields)
     ]
+
+
+def is_compact(oid: int) -> bool:
+    """Return whether a frame holds a column of that type without a Python object for each value, as a rule."""
+    return oid in STORAGE or oid in _TEXTS
 
 
 class Decoder:
