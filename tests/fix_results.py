@@ -5,8 +5,9 @@ from __future__ import annotations
 from psycopg import generators, pq, waiting
 from psycopg.pq import ExecStatus
 
-from tusk_jupyter.results.decode import Decoder, Settings, columns_of
+from tusk_jupyter.results.decode import Settings, columns_of
 from tusk_jupyter.results.frame import FrameOptions, to_arrow, to_pandas, to_polars, to_rows
+from tusk_jupyter.results.native import decoder_for
 from tusk_jupyter.results.types import TYPE_INFO_SQL, oid_array, parse_type_info
 
 CHUNK_ROWS = 7
@@ -53,7 +54,7 @@ def decode(conn, sql):
     for chunk in chunks(conn, sql):
         if decoder is None:
             settings = settings_of(conn)
-            decoder = Decoder(columns_of(chunk, settings.encoding), settings)
+            decoder = decoder_for(columns_of(chunk, settings.encoding), settings)
         decoder.append(chunk)
     types = type_info(conn, decoder.unknown_oids) if decoder.unknown_oids else {}
     return decoder.finish(types)

@@ -7,8 +7,12 @@ import importlib.util
 import os
 import pwd
 import shutil
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
+
+from tusk_jupyter.results import native
 
 # world → the fixture that a test of that world asks for, directly or through another
 WORLDS = {
@@ -19,6 +23,8 @@ WORLDS = {
     "browser": "chromium",
     "keychain": "start_keychain",
     "ssh": "make_sshd",
+    "compiled": "compiled",
+    "sanitizers": "sanitizing_compiler",
 }
 
 
@@ -53,7 +59,24 @@ def _missing_programs() -> dict[str, str]:
         gone["ssh"] = "OpenSSH's server and tools are not installed"
     if chromium_path() is None:
         gone["browser"] = "no Chromium found"
+    if sanitizer := _missing_sanitizer():
+        gone["sanitizers"] = sanitizer
+    if (why := native.why_not()) is not None:
+        gone["compiled"] = why
     return gone
+
+
+def _missing_sanitizer() -> str | None:
+    """Return why nothing can be compiled with AddressSanitizer; gcc answers a library it lacks with its bare name."""
+    if shutil.which("gcc") is None:
+        return "gcc is not installed"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        return "the headers of this Python are not installed"
+    for name in ("libasan.so", "libubsan.so", "crt1.o"):
+        done = subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=False)
+        if not Path(done.stdout.strip()).is_absolute():
+            return f"gcc has no {name}"
+    return None
 
 
 @functools.cache

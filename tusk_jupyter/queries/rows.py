@@ -58,7 +58,7 @@ class RowSink:
     @staticmethod
     def warm_up() -> None:
         """Import what decodes rows: 0.4 s once, which is not the statement's and must not stand in its status line."""
-        from tusk_jupyter.results import decode, frame  # noqa: F401
+        from tusk_jupyter.results import frame, native  # noqa: F401
 
     def take(self, chunk: PGresult) -> None:
         """Decode one chunk (on the worker); what follows an overflow is let go, and ``stop`` called once."""
@@ -84,7 +84,7 @@ class RowSink:
                 self._stop()
 
     def _start(self, chunk: PGresult) -> Decoder:
-        from tusk_jupyter.results import decode
+        from tusk_jupyter.results import decode, native
 
         settings = decode.Settings(
             date_style=self._session.parameter("DateStyle") or "ISO, MDY",
@@ -94,7 +94,7 @@ class RowSink:
         )
         self.columns = tuple(decode.columns_of(chunk, settings.encoding))
         self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
-        return decode.Decoder(self.columns, settings)
+        return native.decoder_for(self.columns, settings)
 
     def learn_types(self) -> None:
         """Ask the session what its own types are: it may have made them in the transaction that is still open.

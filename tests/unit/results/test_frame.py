@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tusk_jupyter.errors import ConversionError
-from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoded, Settings, _store_for
+from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoded, Settings, store_for
 from tusk_jupyter.results.frame import to_arrow, to_pandas, to_rows
 from tusk_jupyter.results.options import FrameOptions
 from tusk_jupyter.results.types import BUILTIN, Column, TypeInfo
@@ -50,7 +50,7 @@ def test_nonsense_in_any_other_structured_column_is_kept_as_text_with_a_note(oid
 
 
 def test_bytea_that_is_none_is_kept_as_text_with_a_note():
-    chunk = _store_for(17, "utf-8")((b"\\x00", None, b"\\xzz"))
+    chunk = store_for(17, "utf-8")((b"\\x00", None, b"\\xzz"))
     frame, (note,) = to_pandas(decoded(17, chunk), OPTIONS)
     assert frame["x"].tolist() == [b"\x00", None, "\\xzz"]
     assert "1 value is PostgreSQL's text" in note

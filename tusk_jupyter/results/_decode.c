@@ -1,0 +1,299 @@
+/* Python's side of _columns.h: a type that collects the chunks of one result and gives them out as Arrow's buffers.
+
+The limited API (CPython 3.11's: one build for every later version, and the first in which a type may export a buffer)
+and nothing else: libpq's functions come as addresses from native.py, which finds them in psycopg's own libpq. A second
+libpq linked here would be another version's idea of what a PGresult is.
+
+The GIL is released while values are read; a flag refuses a second thread meanwhile. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "_columns.h"
+
+/* -- memory that Arrow keeps alive ------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    block block;
+} Buffer;
+
+static int Buffer_getbuffer(PyObject *self, Py_buffer *view, int flags) {
+    static byte nothing[8];
+    block *b = &((Buffer *)self)->block;
+    return PyBuffer_FillInfo(view, self, b->size ? b->bytes : nothing, (Py_ssize_t)b->size, 1, flags);
+}
+
+static void Buffer_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    release(&((Buffer *)self)->block);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot Buffer_slots[] = {
+    {Py_tp_dealloc, Buffer_dealloc},
+    {Py_bf_getbuffer, Buffer_getbuffer},
+    {Py_tp_doc, "Memory of a column, which whoever exports it keeps alive."},
+    {0, NULL},
+};
+
+static PyType_Spec Buffer_spec = {
+    .name = "tusk_jupyter.results._decode.Buffer",
+    .basicsize = sizeof(Buffer),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Buffer_slots,
+};
+
+/* takes the block over, also when it fails */
+static PyObject *new_buffer(PyTypeObject *type, block *taken) {
+    Buffer *self = (Buffer *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL) {
+        release(taken);
+        return NULL;
+    }
+    self->block = *taken;
+    memset(taken, 0, sizeof *taken);
+    return (PyObject *)self;
+}
+
+/* (rows, nulls, validity or None, values[, data]), or None when there are no rows; the column is empty afterwards */
+static PyObject *take(PyTypeObject *type, column *c) {
+    if (c->rows == 0) {
+        clear(c);
+        Py_RETURN_NONE;
+    }
+    finish(c);
+    long long rows = c->rows, nulls = c->nulls;
+    bool is_data = has_data(c->kind);
+    PyObject *validity = nulls ? new_buffer(type, &c->validity) : Py_NewRef(Py_None);
+    PyObject *values = new_buffer(type, &c->values);
+    PyObject *data = is_data ? new_buffer(type, &c->data) : NULL;
+    clear(c);
+    PyObject *taken = NULL;
+    if (validity && values && (data || !is_data))
+        taken = is_data ? Py_BuildValue("(LLOOO)", rows, nulls, validity, values, data)
+                        : Py_BuildValue("(LLOO)", rows, nulls, validity, values);
+    Py_XDECREF(validity);
+    Py_XDECREF(values);
+    Py_XDECREF(data);
+    return taken;
+}
+
+/* -- the columns of one result ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    accessors libpq;
+    field *fields;
+    int count;
+    bool is_busy;
+} Columns;
+
+typedef struct {
+    PyTypeObject *buffer;
+} state;
+
+static PyTypeObject *buffer_type(PyObject *self) {
+    state *found = PyType_GetModuleState(Py_TYPE(self));
+    if (found && found->buffer == NULL) PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
+    return found ? found->buffer : NULL;
+}
+
+static bool read_address(PyObject *addresses, Py_ssize_t index, void *function) {
+    PyObject *number = PyTuple_GetItem(addresses, index);
+    void *address = number ? PyLong_AsVoidPtr(number) : NULL;
+    if (address == NULL && !PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "0 is no function's address");
+    if (PyErr_Occurred()) return false;
+    memcpy(function, &address, sizeof address); /* ISO C has no cast from data to functions, POSIX and Windows do */
+    return true;
+}
+
+static PyObject *Columns_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    const byte *kinds;
+    Py_ssize_t count;
+    PyObject *addresses;
+    if (keywords && PyDict_Size(keywords)) {
+        PyErr_SetString(PyExc_TypeError, "Columns takes no keywords");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "y#O!", &kinds, &count, &PyTuple_Type, &addresses)) return NULL;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (kinds[i] >= RAW) {
+            PyErr_SetString(PyExc_ValueError, "no such kind of column");
+            return NULL;
+        }
+    if (count > INT32_MAX) return PyErr_NoMemory();
+    Columns *self = (Columns *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL) return NULL;
+    accessors *libpq = &self->libpq;
+    self->fields = calloc(count ? (size_t)count : 1, sizeof *self->fields);
+    if (self->fields == NULL) {
+        PyErr_NoMemory();
+    } else if (read_address(addresses, 0, &libpq->ntuples) && read_address(addresses, 1, &libpq->nfields) &&
+               read_address(addresses, 2, &libpq->getvalue) && read_address(addresses, 3, &libpq->getlength) &&
+               read_address(addresses, 4, &libpq->getisnull)) {
+        self->count = (int)count;
+        for (int i = 0; i < self->count; i++) self->fields[i].kept.kind = (enum kind)kinds[i];
+        return (PyObject *)self;
+    }
+    Py_DECREF(self);
+    return NULL;
+}
+
+static void Columns_dealloc(PyObject *object) {
+    Columns *self = (Columns *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    for (int i = 0; i < self->count; i++) {
+        clear(&self->fields[i].kept);
+        clear(&self->fields[i].aside);
+    }
+    free(self->fields);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static bool is_free(const Columns *self) {
+    if (self->is_busy) PyErr_SetString(PyExc_RuntimeError, "another thread is appending to these columns");
+    return !self->is_busy;
+}
+
+/* what came of the columns that refused the chunk */
+static PyObject *refused(Columns *self) {
+    PyTypeObject *type = buffer_type((PyObject *)self);
+    PyObject *list = type ? PyList_New(0) : NULL;
+    for (int i = 0; list && i < self->count; i++) {
+        field *f = &self->fields[i];
+        if (!f->is_refused) continue;
+        PyObject *before = take(type, &f->kept);
+        PyObject *aside = before ? take(type, &f->aside) : NULL;
+        PyObject *item = aside ? Py_BuildValue("(iOO)", i, before, aside) : NULL;
+        if (item == NULL || PyList_Append(list, item) < 0) Py_CLEAR(list);
+        Py_XDECREF(before);
+        Py_XDECREF(aside);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *Columns_append(PyObject *object, PyObject *arguments) {
+    Columns *self = (Columns *)object;
+    PyObject *address;
+    int rows;
+    if (!PyArg_ParseTuple(arguments, "Oi", &address, &rows) || !is_free(self)) return NULL;
+    source in = {&self->libpq, PyLong_AsVoidPtr(address)};
+    if (in.result == NULL) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "no result");
+        return NULL;
+    }
+    enum outcome outcome;
+    self->is_busy = true;
+    Py_BEGIN_ALLOW_THREADS;
+    outcome = append(&in, self->fields, self->count, rows);
+    Py_END_ALLOW_THREADS;
+    self->is_busy = false;
+    if (outcome == NO_MEMORY) return PyErr_NoMemory();
+    if (outcome != STORED) {
+        PyErr_SetString(PyExc_ValueError, "the result contradicts itself, or is not of these columns");
+        return NULL;
+    }
+    return refused(self);
+}
+
+static PyObject *Columns_take(PyObject *object, PyObject *Py_UNUSED(nothing)) {
+    Columns *self = (Columns *)object;
+    PyTypeObject *type = buffer_type(object);
+    if (type == NULL || !is_free(self)) return NULL;
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list && i < self->count; i++) {
+        PyObject *taken = take(type, &self->fields[i].kept);
+        if (taken == NULL || PyList_Append(list, taken) < 0) Py_CLEAR(list);
+        Py_XDECREF(taken);
+    }
+    return list;
+}
+
+static PyObject *Columns_nbytes(PyObject *object, void *Py_UNUSED(closure)) {
+    Columns *self = (Columns *)object;
+    if (!is_free(self)) return NULL;
+    size_t total = 0;
+    for (int i = 0; i < self->count; i++)
+        if (self->fields[i].kept.rows) total += size_of(&self->fields[i].kept);
+    return PyLong_FromSize_t(total);
+}
+
+static PyMethodDef Columns_methods[] = {
+    {"append", Columns_append, METH_VARARGS,
+     "append(result, rows): add the first rows of the PGresult at this address.\n\n"
+     "Returns (column, what it held before, the chunk as it came) for each column with a value that its kind does\n"
+     "not read; that column holds nothing afterwards."},
+    {"take", Columns_take, METH_NOARGS, "take(): what each column holds, which holds nothing afterwards."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef Columns_properties[] = {
+    {"nbytes", Columns_nbytes, NULL, "The size of what the columns hold.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot Columns_slots[] = {
+    {Py_tp_new, Columns_new},
+    {Py_tp_dealloc, Columns_dealloc},
+    {Py_tp_methods, Columns_methods},
+    {Py_tp_getset, Columns_properties},
+    {Py_tp_doc, "Columns(kinds, accessors): a kind per column; addresses of PQntuples, PQnfields, PQgetvalue,\n"
+                "PQgetlength, PQgetisnull."},
+    {0, NULL},
+};
+
+static PyType_Spec Columns_spec = {
+    .name = "tusk_jupyter.results._decode.Columns",
+    .basicsize = sizeof(Columns),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Columns_slots,
+};
+
+/* -- the module ------------------------------------------------------------------------------------------------- */
+
+static int module_exec(PyObject *module) {
+    state *own = PyModule_GetState(module);
+    own->buffer = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Buffer_spec, NULL);
+    if (own->buffer == NULL) return -1;
+    PyObject *columns = PyType_FromModuleAndSpec(module, &Columns_spec, NULL);
+    if (columns == NULL) return -1;
+    int added = PyModule_AddObjectRef(module, "Columns", columns);
+    Py_DECREF(columns);
+    return added;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
+    state *own = PyModule_GetState(module);
+    if (own) Py_VISIT(own->buffer);
+    return 0;
+}
+
+static int module_clear(PyObject *module) {
+    state *own = PyModule_GetState(module);
+    if (own) Py_CLEAR(own->buffer);
+    return 0;
+}
+
+static void module_free(void *module) { module_clear(module); }
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_decode",
+    .m_doc = "Columns out of the text of a PGresult.",
+    .m_size = sizeof(state),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__decode(void) { return PyModuleDef_Init(&module_def); }

@@ -1,0 +1,167 @@
+"""The compiled decoder, wherever it was built and finds psycopg's libpq; else the one in Python.
+
+``_decode.c`` reads a ``PGresult`` through five functions of libpq, and it must be the very libpq that made it: another
+version may lay a result out differently. So it links to none. psycopg's own extension module is asked for the
+addresses, and a libpq of another version than psycopg says it has is refused. Nothing depends on any of this: without
+a compiler at installation, or with a psycopg that is pure Python, :class:`~tusk_jupyter.results.decode.Decoder` does
+the same more slowly (``benchmarks/README.md``).
+
+Equal by construction: what is compiled reads the strict core of what PostgreSQL writes, and a chunk of a column with
+anything else in it (``infinity``, BC, another ``DateStyle``, ``bytea_output = escape``, a float beyond 10^±27) is kept
+as it came, for the Python decoder's own rule. A session whose ``client_encoding`` is not UTF-8 is read in Python.
+
+Chunks are collected into arrays of some 16,000 rows: a frame of them is made in three quarters of the time that one
+of an array per chunk takes. Larger ones save nothing more there, and growing them costs a tenth of the decoding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import pyarrow as pa
+
+from tusk_jupyter.results import builtin
+from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoder
+from tusk_jupyter.results.encodings import UTF8, codec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg.pq.abc import PGresult
+    from typing_extensions import Buffer
+
+    from tusk_jupyter.results.decode import Decoded, Settings
+    from tusk_jupyter.results.types import Column, TypeInfo
+
+    Addresses = tuple[int, int, int, int, int]
+    # rows, NULLs, validity, then numbers, or offsets and bytes
+    Taken = tuple[int, int, Buffer | None, Buffer] | tuple[int, int, Buffer | None, Buffer, Buffer]
+
+VARIABLE: Final = "TUSK_DECODER"
+ROWS_AT_ONCE: Final = 16_384
+BYTES_AT_ONCE: Final = 16 * 2**20
+
+_ACCESSORS: Final = ("PQntuples", "PQnfields", "PQgetvalue", "PQgetlength", "PQgetisnull")
+
+# the order is that of `enum kind` in _columns.h, whose first is the text that everything else is
+_KINDS: Final[Mapping[int, int]] = {
+    builtin.INT2: 1,
+    builtin.INT4: 1,
+    builtin.INT8: 1,
+    builtin.OID: 1,
+    builtin.FLOAT4: 2,
+    builtin.FLOAT8: 3,
+    builtin.BOOL: 4,
+    builtin.BYTEA: 5,
+    builtin.DATE: 6,
+    builtin.TIMESTAMP: 7,
+    builtin.TIMESTAMPTZ: 8,
+}
+_TEXT: Final = 0
+
+
+def decoder_for(columns: Sequence[Column], settings: Settings) -> Decoder:
+    """Return the decoder of one result: compiled if it can be.
+
+    The tests choose by the environment: ``TUSK_DECODER=python``, or ``compiled``, which is an ImportError where there
+    is none.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted == "compiled" and (reason := why_not()):
+        raise ImportError(reason)
+    if wanted == "python" or why_not() or codec(settings.encoding) != UTF8:
+        return Decoder(columns, settings)
+    return NativeDecoder(columns, settings, addresses())
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Return why the compiled decoder cannot be used here; ``None`` when it can."""
+    try:
+        importlib.import_module("tusk_jupyter.results._decode")
+        addresses()
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+@functools.cache
+def addresses() -> Addresses:
+    """Return where psycopg's libpq has the functions that read a result.
+
+    :raises ImportError: when psycopg has none that can be asked, which says why.
+    """
+    from psycopg import pq
+
+    if pq.__impl__ == "python":
+        raise ImportError("psycopg is pure Python here")
+    libpq = _libpq(Path(str(sys.modules[pq.PGresult.__module__].__file__)))
+    try:
+        found = [ctypes.cast(getattr(libpq, name), ctypes.c_void_p).value for name in _ACCESSORS]
+        version = libpq.PQlibVersion()
+    except AttributeError as error:
+        raise ImportError(f"psycopg's libpq cannot be asked: {error}") from None
+    if version != pq.version():
+        raise ImportError(f"found libpq {version}, and psycopg uses {pq.version()}")
+    return cast("Addresses", tuple(found))
+
+
+def _libpq(extension: Path) -> ctypes.CDLL:
+    """Return psycopg's libpq; it is in the process already, so this loads nothing."""
+    # Windows asks a module for what it exports itself, the others ask for what it was linked to as well
+    package = extension.parent
+    bundled = sorted(package.with_name(f"{package.name}.libs").glob("libpq*.dll")) if os.name == "nt" else []
+    try:
+        return ctypes.CDLL(str(bundled[0] if bundled else extension))
+    except OSError as error:
+        raise ImportError(f"psycopg's libpq cannot be asked: {error}") from None
+
+
+class NativeDecoder(Decoder):
+    """Collects the chunks of one result, compiled."""
+
+    def __init__(self, columns: Sequence[Column], settings: Settings, addresses: Addresses) -> None:
+        from tusk_jupyter.results import _decode
+
+        super().__init__(columns, settings)
+        self._types = [STORAGE.get(column.oid, TEXT) for column in columns]
+        self._held = _decode.Columns(bytes(_KINDS.get(column.oid, _TEXT) for column in columns), addresses)
+        self._held_rows = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of what was collected."""
+        return super().nbytes + self._held.nbytes
+
+    def finish(self, types: Mapping[int, TypeInfo]) -> Decoded:
+        """Return what was collected; see :meth:`Decoder.finish`."""
+        self._give_out()
+        return super().finish(types)
+
+    def _collect(self, chunk: PGresult, count: int) -> None:
+        # both of psycopg's compiled implementations have it, its protocol does not name it
+        address: int | None = chunk.pgresult_ptr  # type: ignore[attr-defined]
+        for index, before, refused in self._held.append(address or 0, count):
+            if before is not None:
+                self._keep(index, _array(self._types[index], before))
+            self._keep(index, self._stores[index](_array(BYTES, refused)))
+        self._held_rows += count
+        if self._held_rows >= ROWS_AT_ONCE or self._held.nbytes >= BYTES_AT_ONCE:
+            self._give_out()
+
+    def _give_out(self) -> None:
+        for index, taken in enumerate(self._held.take()):
+            if taken is not None:
+                self._keep(index, _array(self._types[index], taken))
+        self._held_rows = 0
+
+
+def _array(of_type: pa.DataType, taken: Taken) -> pa.Array:
+    rows, nulls, *buffers = taken
+    return pa.Array.from_buffers(of_type, rows, [None if b is None else pa.py_buffer(b) for b in buffers], nulls)
