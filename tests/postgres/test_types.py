@@ -20,6 +20,8 @@ from tusk_jupyter.results.spelling import format_type
 from tusk_jupyter.results.types import TYPE_INFO_SQL
 
 BERLIN = ZoneInfo("Europe/Berlin")
+# every test here runs with the decoder in Python, then with the compiled one
+pytestmark = pytest.mark.usefixtures("decoder")
 EXACT = Context(prec=2000, Emax=10**6, Emin=-(10**6))
 
 

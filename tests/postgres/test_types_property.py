@@ -164,6 +164,7 @@ def values_of(series):
     return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
 
+@pytest.mark.usefixtures("decoder")
 @pytest.mark.parametrize("name", TYPES)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), zone=ZONES)
