@@ -50,6 +50,7 @@ def examine() -> Iterator[Finding]:
     yield _psycopg()
     yield _package("pandas", minimum="3.0", essential=True, advice="pip install --upgrade pandas")
     yield _package("pyarrow", minimum="17", essential=True, advice="pip install --upgrade pyarrow")
+    yield _decoder()
     yield _postgresql()
     yield _demo()
     yield _data_directory()
@@ -103,6 +104,18 @@ def _psycopg() -> Finding:
         "chunked rows" if chunked else "no chunked rows"
     )
     return Finding("psycopg", chunked, text, f"{advice} (brings libpq 17 or newer)", essential=True)
+
+
+def _decoder() -> Finding:
+    try:
+        from tusk_jupyter.results import native
+
+        reason = native.why_not()
+    except ImportError as error:
+        reason = str(error)
+    text = "compiled" if reason is None else f"in Python, which takes longer ({reason})"
+    advice = "pip install --force-reinstall --no-deps tusk-jupyter, where there is a C compiler"
+    return Finding("result decoder", reason is None, text, advice)
 
 
 def _postgresql() -> Finding:
