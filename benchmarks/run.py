@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measurements import fetch, history, interrupt, load, memory, small
+from measurements import decode, fetch, history, interrupt, load, memory, small
 from side_by_side import report
 from side_by_side.environments import versions
 from side_by_side.place import Place, prepared
@@ -24,6 +24,7 @@ PLANS = {
     "memory": memory.plan,
     "small": small.plan,
     "interrupt": interrupt.plan,
+    "decode": decode.plan,
     "fetch": fetch.plan,
     "history": history.plan,
 }
