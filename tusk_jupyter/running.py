@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.registry import Queries
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.destination import Destination
     from tusk_jupyter.results.recent import RecentResults
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
@@ -40,6 +41,7 @@ class CellOptions:
     timeout_s: float | None = None
     format: str | None = None
     exact: bool = False
+    destination: Destination | None = None
     on_error: str = "stop"
     history: bool = True
 
@@ -115,6 +117,7 @@ def _options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Opt
         frame=FrameOptions(numeric=numeric, uuid=kernel.uuid, dates=kernel.dates, arrow_numeric=kernel.arrow_numeric),
         format=chosen.format or kernel.format,
         limit=chosen.limit if chosen.limit is not None else (kernel.limit or None),
+        destination=chosen.destination,
         read_only=connection.target.settings.read_only,
         memory_limit_mb=kernel.memory_limit_mb,
     )

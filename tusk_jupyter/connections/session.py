@@ -39,7 +39,7 @@ from psycopg import generators, pq, waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from psycopg.pq.abc import PGresult
+    from psycopg.pq.abc import PGconn, PGresult
 
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.session")
@@ -106,13 +106,14 @@ class Transaction:
 class _Reading:
     """What has been read of one command's results; a callback that fails is remembered, and the rest still read."""
 
-    __slots__ = ("_on_rows", "affected", "error", "failure", "tag")
+    __slots__ = ("_on_rows", "affected", "error", "failure", "last", "tag")
 
     def __init__(self, on_rows: Callable[[PGresult], None] | None) -> None:
         self._on_rows = on_rows
         self.tag: bytes | None = None
         self.affected: int | None = None
         self.error: PGresult | None = None
+        self.last: PGresult | None = None  # of a description alone
         self.failure: BaseException | None = None
 
     def take(self, chunk: PGresult) -> None:
@@ -233,11 +234,46 @@ class Session:
         :raises SessionLostError: when the connection breaks.
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
+
+        def send(pgconn: PGconn) -> None:
+            if command.values:
+                pgconn.send_query_params(command.text, command.values, command.oids, command.formats, 0)
+            else:
+                pgconn.send_query_params(command.text, None, result_format=0)
+            pgconn.set_chunked_rows_mode(CHUNK_ROWS)
+
+        return self._exchange(token, send, _Reading(on_rows), on_notice=on_notice, counts=token is not None)
+
+    def describe(self, token: Token | None, command: Command) -> tuple[Reply, PGresult | None]:
+        """Ask what columns a command will give, without running it; an error of its text comes in the reply.
+
+        The result has no rows, and no columns for a command that gives none. It can be cancelled as the command can:
+        to analyse a statement is to wait for locks. Two exchanges, because a statement without a name cannot be asked
+        about before it is parsed.
+
+        :raises SessionLostError, CancelledBeforeSentError: as :meth:`run`.
+        """
+        reading = _Reading(None)
+        reply = self._exchange(token, lambda c: c.send_prepare(b"", command.text, command.oids), reading)
+        if reply.error is not None:
+            return reply, None
+        reading = _Reading(None)
+        reply = self._exchange(token, lambda c: c.send_describe_prepared(b""), reading)
+        return reply, reading.last if reply.error is None else None
+
+    def _exchange(
+        self,
+        token: Token | None,
+        send: Callable[[PGconn], None],
+        reading: _Reading,
+        *,
+        on_notice: Callable[[psycopg.errors.Diagnostic], None] | None = None,
+        counts: bool = False,
+    ) -> Reply:
         self._check_alive()
         self._notice_sink = on_notice
-        reading = _Reading(on_rows)
         try:
-            self._send(token, command)
+            self._send(token, send)
             reply = waiting.wait(self._read(reading), self._conn.pgconn.socket, interval=0.1)
         except (psycopg.Error, OSError) as error:
             reason = self._lose(str(error).strip() or type(error).__name__)
@@ -248,7 +284,7 @@ class Session:
             if token is not None and token.sent:
                 self._settle_until = time.monotonic() + BARRIER_S
             self._notice_sink = None
-        self._note_transaction(counts=token is not None and reply.error is None)
+        self._note_transaction(counts=counts and reply.error is None)
         if self._conn.pgconn.status == pq.ConnStatus.BAD:
             reason = reply.error.error_message.decode(errors="replace") if reply.error is not None else "closed"
             raise SessionLostError(self._lose(reason), sent=True, diagnostic=reply.error)
@@ -295,16 +331,11 @@ class Session:
         reason = self.lost or self._lose(pgconn.get_error_message())
         raise SessionLostError(reason, sent=False)
 
-    def _send(self, token: Token | None, command: Command) -> None:
-        pgconn = self._conn.pgconn
+    def _send(self, token: Token | None, send: Callable[[PGconn], None]) -> None:
         with self._lock:
             if token is not None and token.requested:
                 raise CancelledBeforeSentError
-            if command.values:
-                pgconn.send_query_params(command.text, command.values, command.oids, command.formats, 0)
-            else:
-                pgconn.send_query_params(command.text, None, result_format=0)
-            pgconn.set_chunked_rows_mode(CHUNK_ROWS)
+            send(self._conn.pgconn)
             self._running = token
 
     def _read(self, reading: _Reading) -> Generator[Any, Any, Reply]:
@@ -316,6 +347,8 @@ class Session:
                 reading.affected = result.command_tuples
             if result.status in _ROWS:
                 reading.take(result)
+            elif result.status == pq.ExecStatus.COMMAND_OK:
+                reading.last = result
             elif result.status == pq.ExecStatus.FATAL_ERROR:
                 reading.error = result
             elif result.status == pq.ExecStatus.COPY_IN:

@@ -19,6 +19,7 @@ from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
 from tusk_jupyter.magics.options import Option, Options, identifier, next_word, one_of, unquoted, whole_number
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS, starts_like_statement
+from tusk_jupyter.results.destination import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -54,6 +55,7 @@ class CellRequest:
     timeout_s: float | None = None
     format: str | None = None
     exact: bool = False
+    to: str | None = None
     on_error: str = "stop"
     quiet: bool = False
     history: bool = True
@@ -71,6 +73,7 @@ def _options(*more: Option, magic: str) -> Options:
         Option(("--timeout",), "timeout_s", parse_duration),
         Option(("--format",), "format", one_of("pandas", "arrow", "polars", "rows")),
         Option(("--exact",), "exact"),
+        Option(("--to",), "to", file_name),
         Option(("--on-error",), "on_error", one_of("stop", "continue", "savepoint")),
         Option(("--quiet",), "quiet"),
         Option(("--no-history",), "history", value=False),
@@ -102,8 +105,9 @@ def parse_cell(line: str, body: str | None, *, connections: Names, magic: str = 
         script, prefix = f"{sql}\n{body}", f"%%{magic} {line[:offset]}"
     else:
         script, prefix = body, f"%%{magic} {line}".rstrip() + "\n"
-    request = CellRequest(**given, script=script, prefix=prefix)
-    return _with_assignment(request)
+    request = _with_assignment(CellRequest(**given, script=script, prefix=prefix))
+    _refuse_beside_to(request)
+    return request
 
 
 def _options_of(line: str, options: Options, connections: Names, *, cell: bool) -> tuple[dict[str, Any], int]:
@@ -156,6 +160,22 @@ def _near(word: str, connections: Names) -> str:
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"There are: {', '.join(known)}." if known else "Nothing is connected yet: %tusk_connect."
+
+
+def _refuse_beside_to(request: CellRequest) -> None:
+    if request.to is None:
+        return
+    if request.out is not None:
+        raise InvalidInput(
+            f"both --to and an assignment to {request.out} are given: rows that go to a file do not come back",
+            advice="Nothing was run. Use one of them; afterwards the file can be read.",
+        )
+    if request.format is not None or request.exact:
+        name = "--exact" if request.exact else "--format"
+        raise InvalidInput(
+            f"{name} says what comes back, and with --to nothing does",
+            advice="Nothing was run. A file's ending says its format, and its numbers are exact.",
+        )
 
 
 def _with_assignment(request: CellRequest) -> CellRequest:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.results.destination import Destination, Written
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.tusk import Tusk
 
@@ -67,8 +68,14 @@ def run(
             "there is a connection on the line, but no statement",
             advice=f"%tusk use {request.connection} makes it the current one.",
         )
+    destination = None
+    if request.to is not None:
+        from tusk_jupyter.results.destination import Destination
+
+        destination = Destination(request.to)
+        destination.check()
     found = names(shell, local_ns, request.params)
-    return _Cell(tusk, shell, output, request, names=found, ask=ask, is_cell=body is not None).run()
+    return _Cell(tusk, shell, output, request, destination, names=found, ask=ask, is_cell=body is not None).run()
 
 
 def _with_file(request: CellRequest) -> CellRequest:
@@ -93,6 +100,7 @@ class _Cell:
         shell: Any,
         output: CellOutput,
         request: CellRequest,
+        destination: Destination | None,
         *,
         names: Names,
         ask: Callable[[str], Secret | None],
@@ -102,6 +110,7 @@ class _Cell:
         self._shell = shell
         self._output = output
         self._request = request
+        self._destination = destination
         self._names = names
         self._ask = ask
         self._is_cell = is_cell
@@ -174,6 +183,7 @@ class _Cell:
                 timeout_s=request.timeout_s,
                 format=request.format,
                 exact=request.exact,
+                destination=self._destination,
                 on_error=request.on_error,
                 history=request.history,
             ),
@@ -191,6 +201,8 @@ class _Cell:
         if result is not None and result.truncated:
             limit = self._request.limit or self._tusk.limit
             parts = (f"more rows exist (--limit {limit})", *parts)
+        if result is not None and result.written is not None:
+            parts = (*_file_parts(result.written, result.rowcount), *parts)
         footer = self._output.footer(step, connection=connection.name, parts=parts)
         if self._quiet and not (footer.transaction or footer.notes or footer.notices or (result and result.truncated)):
             return
@@ -198,6 +210,13 @@ class _Cell:
             self._output.line(footer)
         else:
             self._output.line_later(footer)
+
+
+def _file_parts(written: Written, rows: int) -> tuple[str, ...]:
+    from tusk_jupyter.widgets.amounts import counted, size
+
+    said = f"{counted(rows, 'row')}, {size(written.size)} written to {written.shown}"
+    return (said, "the file before it was replaced") if written.replaced else (said,)
 
 
 def names(shell: Any, local_ns: Mapping[str, Any], params: str | None) -> Names:

@@ -86,6 +86,16 @@ def reads_only_shape(statement: Statement) -> bool:
     return True
 
 
+def may_return_rows(statement: Statement) -> bool:
+    """Tell whether rows may come of it; in doubt true."""
+    if transaction_control(statement) is not None or is_setting(statement):
+        return False
+    kind = query_type(statement)
+    if kind in {"insert", "update", "delete"}:
+        return any(part.word == "RETURNING" for part in _parts(statement))
+    return kind not in {"create", "alter", "drop"}
+
+
 def takes_parameters(statement: Statement) -> bool:
     """Tell whether PostgreSQL accepts ``$n`` in it.
 

@@ -16,11 +16,14 @@ from tusk_jupyter.connections.session import Command, Reply
 from tusk_jupyter.queries import classify, values
 
 if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
     from tusk_jupyter.connections.session import Session, Token
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.notices import NoticeLog
     from tusk_jupyter.queries.rows import RowSink
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.destination import Destination
     from tusk_jupyter.results.options import FrameOptions
 
 SAVEPOINT = "tusk_statement"
@@ -33,6 +36,7 @@ class Options:
     frame: FrameOptions
     format: str = "pandas"
     limit: int | None = None
+    destination: Destination | None = None
     read_only: bool = False
     savepoint: bool = False
     memory_limit_mb: int = 0
@@ -52,6 +56,7 @@ class Delivery:
     reply: Reply = field(default_factory=lambda: Reply(None, None, None))
     prefix_length: int = 0
     notes: list[str] = field(default_factory=list)
+    _alone: bool = False  # no transaction of the user's is open
 
     def run(self) -> None:
         """Run the statement to the server's last word on it.
@@ -59,18 +64,34 @@ class Delivery:
         :raises InvalidInput, BindingError: for text or values that cannot be sent.
         :raises SessionLostError, CancelledBeforeSentError: see the session.
         """
+        self._alone = self.session.transaction_status == "IDLE"
         savepoint = self.options.savepoint and self._takes_savepoint()
         if savepoint:
             self._internal(f"savepoint {SAVEPOINT}")
-        command = self._command()
+        failed = True
+        try:
+            self._deliver(self._command())
+            failed = self.reply.error is not None
+        finally:
+            if savepoint and self.session.lost is None:
+                self._end_savepoint(failed=failed)
+
+    def _deliver(self, command: Command) -> None:
+        if self.sink.describes and not self._described(command):
+            return
         if self.options.read_only:
             self._run_read_only(command)
         elif self.options.limit is not None and classify.reads_only_shape(self.statement):
             self._run_cursor(command, self.options.limit)
         else:
             self._send(command)
-        if savepoint:
-            self._end_savepoint()
+
+    def _described(self, command: Command) -> bool:
+        """Ask what columns will come and tell the sink; return whether the statement can be run."""
+        self.reply, columns = self.session.describe(self.token, command)
+        if columns is not None:
+            self.sink.begin(columns, self.statement)
+        return self.reply.error is None
 
     def _command(self) -> Command:
         bound = self.bound
@@ -88,11 +109,20 @@ class Delivery:
 
     def _send(self, command: Command, *, rows: bool = True) -> bool:
         """Send a command of the user's, keep its reply, and return whether it succeeded."""
-        on_rows = self.sink.take if rows else None
+        on_rows = self._take if rows else None
         self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add)
         if self.reply.error is None and rows:
             self.sink.learn_types()
         return self.reply.error is None
+
+    def _take(self, chunk: PGresult) -> None:
+        try:
+            self.sink.take(chunk)
+        except BaseException:
+            # the rest of the rows would be read for nothing. Not in the user's own transaction, which a cancel fails
+            if self.sink.describes and self._alone and classify.reads_only_shape(self.statement):
+                self.session.cancel(self.token)
+            raise
 
     def _internal(self, text: str) -> Reply:
         """Send a command of ours."""
@@ -143,7 +173,7 @@ class Delivery:
     def _takes_savepoint(self) -> bool:
         return self.session.transaction_status == "INTRANS" and classify.transaction_control(self.statement) is None
 
-    def _end_savepoint(self) -> None:
-        if self.reply.error is not None:
+    def _end_savepoint(self, *, failed: bool) -> None:
+        if failed:
             self._internal(f"rollback to savepoint {SAVEPOINT}")
         self._internal(f"release savepoint {SAVEPOINT}")

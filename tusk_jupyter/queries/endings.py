@@ -80,7 +80,7 @@ def too_large(overflow: Overflow) -> TuskError:
     return QueryCancelled(
         f"the result was stopped at {size}: {why}",
         condition="query_canceled",
-        advice=f"Ask for less with --limit, fewer columns or an aggregate, {way}.",
+        advice=f"--to FILE.parquet takes any size. Or ask for less with --limit or fewer columns, {way}.",
     )
 
 

@@ -22,6 +22,7 @@ from tusk_jupyter.connections.session import CancelledBeforeSentError, SessionLo
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
 from tusk_jupyter.queries import classify, endings, lost
 from tusk_jupyter.queries.delivery import Delivery, Options
+from tusk_jupyter.queries.file_rows import FileSink
 from tusk_jupyter.queries.memory import Guard
 from tusk_jupyter.queries.notices import NoticeLog
 from tusk_jupyter.queries.rows import RowSink
@@ -92,10 +93,12 @@ class Execution:
         self._answered = False
         self._left = False
         self._never_sent = False
-        self._sink = RowSink(
-            session, options.limit, guard=Guard(options.memory_limit_mb), stop=lambda: self.cancel("memory")
-        )
+        self._sink: RowSink = FileSink(session, options) if options.destination is not None else self._row_sink(options)
         self._future: Future[Outcome] | None = None
+
+    def _row_sink(self, options: Options) -> RowSink:
+        guard = Guard(options.memory_limit_mb)
+        return RowSink(self.session, options.limit, guard=guard, stop=lambda: self.cancel("memory"))
 
     @property
     def rows(self) -> int:
@@ -181,6 +184,7 @@ class Execution:
     def _leave(self) -> Outcome:
         """Stop waiting: out of the queue, out of a conversion that takes long, or from a server that is silent."""
         self._left = True
+        self._sink.abandon()
         after_s = self.elapsed_ms / 1000
         error: TuskError
         if self._never_sent:
@@ -225,6 +229,7 @@ class Execution:
                 result = self._result(delivery)
             except BaseException as crash:  # noqa: BLE001 - the session is fine; the conversion is reported
                 error = translate.translate(crash, doing="converting the result")
+        self._sink.discard()
         self._after(error)
         return Outcome(result, error, self.session.transaction, self.state)
 
@@ -278,6 +283,7 @@ class Execution:
             columns=columns,
             rowcount=self._sink.kept,
             frame=frame,
+            written=self._sink.written,
             elapsed_ms=self.elapsed_ms,
             command_tag=tag or "",
             notices=self.notices.records(),

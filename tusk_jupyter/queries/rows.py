@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.memory import Guard, Overflow
     from tusk_jupyter.queries.split import Statement
-    from tusk_jupyter.results.decode import Decoder
+    from tusk_jupyter.results.decode import Decoder, Settings
+    from tusk_jupyter.results.destination import Written
     from tusk_jupyter.results.types import Column, TypeInfo
 
 
 class RowSink:
     """Takes the chunks of one statement's result."""
+
+    describes = False  # whether it has to know the columns before the statement is sent
+    written: Written | None = None
 
     def __init__(
         self,
@@ -86,15 +90,29 @@ class RowSink:
     def _start(self, chunk: PGresult) -> Decoder:
         from tusk_jupyter.results import decode, native
 
-        settings = decode.Settings(
+        settings = self._settings()
+        self.columns = tuple(decode.columns_of(chunk, settings.encoding))
+        self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
+        return native.decoder_for(self.columns, settings)
+
+    def _settings(self) -> Settings:
+        from tusk_jupyter.results.decode import Settings
+
+        return Settings(
             date_style=self._session.parameter("DateStyle") or "ISO, MDY",
             interval_style=self._session.parameter("IntervalStyle") or "postgres",
             time_zone=self._session.parameter("TimeZone") or "UTC",
             encoding=self._session.parameter("client_encoding") or "UTF8",
         )
-        self.columns = tuple(decode.columns_of(chunk, settings.encoding))
-        self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
-        return native.decoder_for(self.columns, settings)
+
+    def begin(self, described: PGresult, statement: Statement) -> None:
+        """Take note of the columns that will come, where ``describes`` asks for them."""
+
+    def discard(self) -> None:
+        """Leave nothing behind of rows that nobody will get; doing it twice is fine."""
+
+    def abandon(self) -> None:
+        """Know that nobody waits any more (called by who waited)."""
 
     def learn_types(self) -> None:
         """Ask the session what its own types are: it may have made them in the transaction that is still open.

@@ -66,6 +66,7 @@ class Script:
         """
         script = self.source.script
         self._refuse_nul(script)
+        self._refuse_other_than_one_result()
         statement, position = self._next(0)
         if statement is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
@@ -90,6 +91,12 @@ class Script:
             statement = following
         if failures:
             raise failures[-1]
+        destination = self.options.destination
+        if destination is not None and destination.written is None:
+            raise InvalidInput(
+                f"no statement returned rows: there is nothing to write to {destination.shown!r}",
+                advice="The statements have run. --to is for one that returns rows, such as SELECT or … RETURNING.",
+            )
 
     def _next(self, position: int) -> tuple[Statement | None, int]:
         conforming = self.session.parameter("standard_conforming_strings") != "off"
@@ -148,6 +155,24 @@ class Script:
         if execution is not None and execution.interrupted:
             raise QueryInterrupted(error)
         raise error
+
+    def _refuse_other_than_one_result(self) -> None:
+        destination = self.options.destination
+        if destination is None:
+            return
+        conforming = self.session.parameter("standard_conforming_strings") != "off"
+        statements = split.split(self.source.script, standard_conforming_strings=conforming)
+        queries = sum(map(classify.reads_only_shape, statements))
+        if queries > 1:
+            raise InvalidInput(
+                f"{queries} statements return rows, and {destination.shown!r} can hold those of one",
+                advice="Nothing was run. Put the others into a cell of their own.",
+            )
+        if statements and not any(map(classify.may_return_rows, statements)):
+            raise InvalidInput(
+                f"no statement returns rows: there is nothing to write to {destination.shown!r}",
+                advice="Nothing was run. --to is for a statement that returns rows, such as SELECT or … RETURNING.",
+            )
 
     def _refuse_nul(self, script: str) -> None:
         if (at := script.find("\0")) >= 0:

@@ -103,14 +103,15 @@ class _Declarations:
         return Declared(pa.struct([(n, f.type) for n, f in zip(names, fields, strict=True)]), read)
 
 
-def arrow_column(source: Source, options: FrameOptions) -> pa.ChunkedArray:
+def arrow_column(source: Source, options: FrameOptions, *, rows_before: int = 0) -> pa.ChunkedArray:
     """Return a column in its declared type.
 
+    :param rows_before: how many rows of the result came before these.
     :raises ConversionError: for the first value that does not fit, with its row (from 1) and column.
     """
     declared = declared_type(source, options)
     converted: list[pa.Array] = []
-    row = 0
+    row = rows_before
     for chunk in source.chunks:
         converted.append(_chunk(source, chunk, declared, row))
         row += len(chunk)

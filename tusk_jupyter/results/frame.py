@@ -49,16 +49,17 @@ def to_pandas(decoded: Decoded, options: FrameOptions, *, release: bool = False)
     return pd.DataFrame(arrays, index=index, copy=False), notes
 
 
-def to_arrow(decoded: Decoded, options: FrameOptions) -> tuple[pa.Table, Notes]:
+def to_arrow(decoded: Decoded, options: FrameOptions, *, rows_before: int = 0) -> tuple[pa.Table, Notes]:
     """Return a Table by declared types.
 
+    :param rows_before: how many rows of the result came before these, for an error that names one.
     :raises ConversionError: for a value that its column's type cannot hold.
     """
     sources, notes = _sources(decoded)
     if not sources:
         rows = pa.array([{}] * decoded.rowcount, pa.struct([]))
         return pa.Table.from_batches([pa.RecordBatch.from_struct_array(rows)]), notes
-    columns = [arrow_column(source, options) for source in sources]
+    columns = [arrow_column(source, options, rows_before=rows_before) for source in sources]
     return pa.table(columns, names=[source.name for source in sources]), notes
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tusk_jupyter.errors import Diagnostic
+    from tusk_jupyter.results.destination import Written
     from tusk_jupyter.results.types import Column
 
 
@@ -27,7 +28,8 @@ class Result:
     :param query_type: ``select``, ``insert``, ``update``, ``delete``, ``create``, ``alter``, ``drop`` or ``other``. The
         tag does not say it: that of ``CREATE TABLE AS`` is ``SELECT 5``.
     :param rowcount: rows that are kept, which ``--limit`` may have made fewer than there are.
-    :param frame: the object returned to the cell, None for a statement without rows.
+    :param frame: the object returned to the cell, None for a statement without rows, and where they went to a file.
+    :param written: the file that ``--to`` named, with its size.
     """
 
     query_id: str
@@ -40,6 +42,7 @@ class Result:
     notes: tuple[str, ...] = ()
     truncated: bool = False
     query_type: str = "other"
+    written: Written | None = None
     frame: Any = field(default=None, repr=False)
 
     @property
@@ -73,6 +76,7 @@ class Result:
             "notices": [asdict(notice) for notice in self.notices],
             "notes": list(self.notes),
             "truncated": self.truncated,
+            "file": self.written.path if self.written is not None else None,
         }
 
     def __repr__(self) -> str:

@@ -37,6 +37,16 @@ def age(seconds: float) -> str:
     return f"{whole // _DAY:,} d {whole % _DAY // _HOUR:02} h"
 
 
+def size(number: int) -> str:
+    """Return ``812 bytes``, ``4.1 kB``, ``12.4 MB``, ``5.03 GB`` (powers of 1,000, as file managers count)."""
+    amount = float(number)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.5 or unit == "TB":  # noqa: PLR2004 the limit is that of the rounded figure
+            break
+    return counted(number, "byte") if number < 1000 else f"{amount:.3g} {unit}"  # noqa: PLR2004
+
+
 def counted(number: int, noun: str) -> str:
     """Return ``1 statement``, ``2 statements``, ``1,000 statements``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
