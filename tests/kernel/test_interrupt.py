@@ -75,3 +75,38 @@ def test_cells_behind_it_do_not_run(kernel, database):
     kernel.interrupt()
     assert kernel.collect(first).status == "error"
     assert kernel.collect(second).status == "aborted"
+
+
+def test_rows_on_their_way_to_a_file_leave_none(kernel, database, tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "out.parquet").write_text("before")
+    pid = kernel.run("%sql select pg_backend_pid()").value
+    code = f'%%sql --to "{folder}/out.parquet"\nselect i, md5(i::text) as m from (select generate_series(1, 1e10::int8) i) s'
+    msg_id = kernel.send(code)
+    wait_until(lambda: any(part.stat().st_size > 1_000_000 for part in folder.glob(".tusk-*.part")))
+    kernel.interrupt()
+    reply = kernel.collect(msg_id)
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert "interrupted after" in reply.displayed[0]
+    assert [path.name for path in folder.iterdir()] == ["out.parquet"]
+    assert (folder / "out.parquet").read_text() == "before"
+    assert not running(database, "generate_series")
+    assert kernel.run("%sql select pg_backend_pid()").value == pid
+
+
+def test_a_kernel_that_is_killed_leaves_no_file_under_the_name(kernels, kernel, database, tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    code = f'%%sql --to "{folder}/out.csv"\nselect i, md5(i::text) as m from (select generate_series(1, 1e10::int8) i) s'
+    kernel.send(code)
+    wait_until(lambda: any(part.stat().st_size > 1_000_000 for part in folder.glob(".tusk-*.part")))
+    kernel.kill()
+    wait_until(lambda: not kernel.manager.is_alive())
+    assert not (folder / "out.csv").exists()
+    wait_until(lambda: not running(database, "generate_series"))
+    after = kernels()
+    after.run(f"%tusk_connect {database} --name again")
+    after.run(f'%sql --to "{folder}/out.csv" select 1 as a')
+    assert (folder / "out.csv").read_text() == "a\n1\n"
+    assert all(path.name.endswith(".part") for path in folder.iterdir() if path.name != "out.csv")

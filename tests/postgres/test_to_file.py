@@ -46,10 +46,10 @@ def left():
 
 def both(cells, sql, ending, *, before=""):
     """What ``--to`` wrote, and what ``--format arrow`` gives for the same statement."""
-    expected = cells.run(f"%%sql --format arrow expected <<\n{before}{sql}") and cells.ns["expected"]
+    cells.run(f"%%sql --format arrow expected <<\n{before}{sql}")
     reply = cells.run(f"%%sql --to out.{ending}\n{before}{sql}")
     assert reply.value is None
-    return read(f"out.{ending}"), expected
+    return read(f"out.{ending}"), cells.ns["expected"]
 
 
 def same(table, expected):
@@ -146,8 +146,15 @@ def test_types_of_ones_own_even_of_the_open_transaction(cells, ending, options):
     cells.run("""%sql insert into mine values ('sad', ('x', 1, 'o,k'), 1, '{sad,NULL}'), (null, null, null, null)""")
     cells.run(f"%%sql --format arrow {options} expected <<\nselect * from mine")
     cells.run(f"%%sql {options} --to out.{ending}\nselect * from mine")
-    same(read(f"out.{ending}"), cells.ns["expected"])
-    assert read(f"out.{ending}")["m"].to_pylist() == ["sad", None]
+    table, expected = read(f"out.{ending}"), cells.ns["expected"]
+    assert table.schema.field("m").type.ordered
+    if ending == "parquet":
+        # its reader gives the labels as string where they were large_string
+        assert table.schema.field("m").type == pa.dictionary(pa.int32(), pa.string(), ordered=True)
+        assert table.to_pylist() == expected.to_pylist()
+        table, expected = table.drop_columns("m"), expected.drop_columns("m")
+    same(table, expected)
+    assert cells.ns["expected"]["m"].to_pylist() == ["sad", None]
     assert "transaction open" in cells.run("%sql rollback; begin").displayed[-1]
 
 
@@ -168,7 +175,7 @@ def test_csv_is_what_copy_writes(cells, database, decoder, server):
         if type_name == "bool" or (type_name == "int4multirange" and server.version < 14):
             continue
         extremes = ["infinity", "-infinity"] if type_name in {"date", "timestamp", "timestamptz"} else []
-        sql = f"select i, x as \"x,\"\"\", x from (select row_number() over () as i, * from ({values(type_name, [*literals, *extremes])}) v) w"
+        sql = f'select i, x as "x,""", x from (select row_number() over () as i, * from ({values(type_name, [*literals, *extremes])}) v) w'
         cells.run(f"%%sql --to out.csv\n{'; '.join(settings)}; {sql}; reset datestyle")
         expected = copied(database, sql, *settings)
         header, _, rest = expected.partition(b"\n")
@@ -289,7 +296,7 @@ def test_the_line_and_the_result(cells):
     reply = cells.run("before = 1\n%sql --to out.parquet select i from generate_series(1, 1234) i")
     assert reply.value is None
     (line,) = reply.displayed
-    size = os.path.getsize("out.parquet")
+    size = Path("out.parquet").stat().st_size
     assert line.startswith(f"SELECT 1234 · 1,234 rows, {size / 1000:.3g} kB written to out.parquet · ")
     assert line.endswith(" · db")
     result = api.last_result()
@@ -321,7 +328,8 @@ def test_names_with_blanks_and_other_alphabets(cells, here):
 
 def test_the_history_knows_the_statement(cells, tusk):
     cells.run("%%sql --to out.csv\nselect i as a from generate_series(1, 5) i")
-    table = cells.run("h = %tusk history generate_series") and cells.ns["h"]
+    cells.run("h = %tusk history generate_series")
+    table = cells.ns["h"]
     assert table["rows"].tolist() == [5]
     assert table["sql"].tolist() == ["select i as a from generate_series(1, 5) i"]
 
@@ -391,7 +399,7 @@ def test_the_caret_stands_where_it_does_without_a_file(cells):
     carets = []
     for first in ("%%sql", "%%sql --to out.csv"):
         error = cells.run(f"{first}\nselect 1,\n  nothing_such", ok=False).exception
-        carets.append(error.place.text[error.place.offset :])
+        carets.append(error.place.text[error.place.offset :].strip())
     assert carets == ["nothing_such"] * 2
 
 
@@ -424,7 +432,8 @@ def test_the_server_is_stopped_when_a_value_does_not_fit(cells, connection):
     pid = connection.session().backend_pid
     sql = "select case when i = 1 then 'infinity' else '2024-01-01' end::date as d from (select generate_series(1, 1e12::int8) i) s"
     assert type(cells.run(f"%%sql --to out.parquet\n{sql}", ok=False).exception) is ConversionError
-    assert cells.run("p = %sql select pg_backend_pid() as p") and cells.ns["p"]["p"].tolist() == [pid]
+    cells.run("%sql p << select pg_backend_pid() as p")
+    assert cells.ns["p"]["p"].tolist() == [pid]
 
 
 @pytest.mark.parametrize("option", ["", "--on-error savepoint"])
@@ -478,11 +487,13 @@ def test_a_time_out_and_an_error_late_in_the_rows_leave_nothing(cells):
     assert left() == []
 
 
-def test_what_is_no_text_does_not_get_into_a_csv(cells):
-    cells.run("%%sql\ncreate function broken() returns text language sql as $$ select 'x' $$")
-    cells.run("%sql set client_encoding = 'SQL_ASCII'")
-    cells.run("%sql --to out.csv select 'plain' as a")
-    assert Path("out.csv").read_text() == "a\nplain\n"
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_session_in_another_encoding(cells, ending):
+    cells.run(f"%%sql --to out.{ending}\nset client_encoding = 'LATIN1'; select 'é' as \"ä\"")
+    if ending == "csv":
+        assert Path("out.csv").read_text(encoding="utf-8") == "ä\né\n"
+    else:
+        assert read(f"out.{ending}").to_pylist() == [{"ä": "é"}]
 
 
 def test_the_columns_must_be_those_that_were_announced(cells, monkeypatch):

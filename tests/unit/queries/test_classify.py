@@ -247,3 +247,26 @@ def test_deep_and_long_statements():
     assert classify.takes_parameters(deep) is True
     assert classify.takes_parameters(only("explain " * 50_000)) is True
     assert classify.reads_only_shape(only("(" * 100_000 + "select 1 for update" + ")" * 100_000)) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("select 1", True),
+        ("insert into t values (1)", False),
+        ("insert into t values (1) returning a", True),
+        ("with a as (insert into t values (1) returning 1) delete from t", True),
+        ("update t set returning_it = 1", False),
+        ("create table t as select 1", False),
+        ("drop table t", False),
+        ("set a = 1", False),
+        ("commit", False),
+        ("show a", True),
+        ("explain delete from t", True),
+        ("call p()", True),
+        ("fetch 1 from c", True),
+        ("merge into t using s on true when matched then delete", True),
+    ],
+)
+def test_may_return_rows(text, may):
+    assert classify.may_return_rows(only(text)) is may

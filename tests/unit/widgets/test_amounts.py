@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tusk_jupyter.widgets.amounts import age, counted, duration
+from tusk_jupyter.widgets.amounts import age, counted, duration, size
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,22 @@ def test_an_age_is_in_whole_seconds(seconds, text):
 
 def test_one_is_one():
     assert [counted(n, "row") for n in (0, 1, 2, 1_000)] == ["0 rows", "1 row", "2 rows", "1,000 rows"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1 kB"),
+        (4_123, "4.12 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (12_400_000, "12.4 MB"),
+        (5_030_000_000, "5.03 GB"),
+        (7_000_000_000_000, "7 TB"),
+    ],
+)
+def test_a_size(number, text):
+    assert size(number) == text
