@@ -84,32 +84,47 @@ def steps(
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.script import Script
 
-    def start(execution: Execution) -> None:
-        kernel.queries.register(execution)
-        kernel.events.emit(QueryEvent("started", connection.id, execution.id))
-
-    def end(statement: Statement, execution: Execution | None, outcome: Outcome) -> None:
-        _ended(kernel, connection, execution, outcome)
-        if chosen.history and kernel.history and connection.target.history and execution is not None:
-            facts = journal.facts(statement, execution, outcome)
-            database = connection.server.dbname if connection.server is not None else None
-            row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
-            record(kernel.storage, row)
-
     yield from Script(
         session=session,
         source=Source(prefix, script),
         names=names,
-        options=_options(kernel, chosen, connection),
+        options=delivery_options(kernel, chosen, connection),
         on_error=chosen.on_error,
         timeout_s=chosen.timeout_s,
-        on_start=start,
+        on_start=lambda execution: begun(kernel, connection, execution),
         on_tick=on_tick,
-        on_end=end,
+        on_end=lambda statement, execution, outcome: ended(
+            kernel, connection, statement, execution, outcome, history=chosen.history
+        ),
     ).steps()
 
 
-def _options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Options:
+def begun(kernel: Kernel, connection: Connection, execution: Execution) -> None:
+    """Note an execution that is about to be submitted."""
+    kernel.queries.register(execution)
+    kernel.events.emit(QueryEvent("started", connection.id, execution.id))
+
+
+def ended(
+    kernel: Kernel,
+    connection: Connection,
+    statement: Statement,
+    execution: Execution | None,
+    outcome: Outcome,
+    *,
+    history: bool,
+) -> None:
+    """Keep what is kept of an execution: its result, its row in the history, what a later kernel is told."""
+    _ended(kernel, connection, execution, outcome)
+    if history and kernel.history and connection.target.history and execution is not None:
+        facts = journal.facts(statement, execution, outcome)
+        database = connection.server.dbname if connection.server is not None else None
+        row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
+        record(kernel.storage, row)
+
+
+def delivery_options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Options:
+    """Return how a statement of a cell runs: what the cell says, else the preferences."""
     from tusk_jupyter.queries.delivery import Options
 
     numeric: Any = "decimal" if chosen.exact else kernel.numeric

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.health import AppInfo
+    from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.running import CellOptions
@@ -169,6 +170,19 @@ class Tusk(Reaching, SingletonConfigurable):
             ask=ask,
             on_tick=on_tick,
         )
+
+    def load(
+        self,
+        wanted: Load,
+        *,
+        connection: Connection,
+        ask: Callable[[str], Secret | None] | None = None,
+        on_tick: Callable[[Execution], None] | None = None,
+    ) -> Loaded:
+        """Load a frame or a file into a table on a connection's session; see ``loading.load``."""
+        from tusk_jupyter import loading
+
+        return loading.load(self, wanted, connection=connection, ask=ask, on_tick=on_tick)
 
     @contextmanager
     def transaction(self, name: str | None = None) -> Iterator[Connection]:

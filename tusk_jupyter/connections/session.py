@@ -36,10 +36,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import generators, pq, waiting
 
+from tusk_jupyter.connections import copying
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from psycopg.pq.abc import PGconn, PGresult
+
+    from tusk_jupyter.connections.copying import CopySource
 
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.session")
@@ -106,10 +110,11 @@ class Transaction:
 class _Reading:
     """What has been read of one command's results; a callback that fails is remembered, and the rest still read."""
 
-    __slots__ = ("_on_rows", "affected", "error", "failure", "last", "tag")
+    __slots__ = ("_on_rows", "affected", "error", "failure", "last", "source", "tag")
 
-    def __init__(self, on_rows: Callable[[PGresult], None] | None) -> None:
+    def __init__(self, on_rows: Callable[[PGresult], None] | None, source: CopySource | None = None) -> None:
         self._on_rows = on_rows
+        self.source = source
         self.tag: bytes | None = None
         self.affected: int | None = None
         self.error: PGresult | None = None
@@ -135,6 +140,7 @@ class Session:
         self._settle_until = 0.0
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._notice_sink: Callable[[psycopg.errors.Diagnostic], None] | None = None
+        self._noticed = 0
         self._began: datetime | None = None
         self._statements = 0
         self.name = name
@@ -228,9 +234,11 @@ class Session:
         *,
         on_rows: Callable[[PGresult], None] | None = None,
         on_notice: Callable[[psycopg.errors.Diagnostic], None] | None = None,
+        source: CopySource | None = None,
     ) -> Reply:
         """Send one command by the extended protocol, results as text, and read it to its end.
 
+        :param source: what a COPY FROM STDIN is to read; without one it is ended at once.
         :raises SessionLostError: when the connection breaks.
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
@@ -242,7 +250,7 @@ class Session:
                 pgconn.send_query_params(command.text, None, result_format=0)
             pgconn.set_chunked_rows_mode(CHUNK_ROWS)
 
-        return self._exchange(token, send, _Reading(on_rows), on_notice=on_notice, counts=token is not None)
+        return self._exchange(token, send, _Reading(on_rows, source), on_notice=on_notice, counts=token is not None)
 
     def describe(self, token: Token | None, command: Command) -> tuple[Reply, PGresult | None]:
         """Ask what columns a command will give, without running it; an error of its text comes in the reply.
@@ -352,8 +360,7 @@ class Session:
             elif result.status == pq.ExecStatus.FATAL_ERROR:
                 reading.error = result
             elif result.status == pq.ExecStatus.COPY_IN:
-                self._conn.pgconn.put_copy_end(b"COPY FROM STDIN is not possible here")
-                yield from generators.send(self._conn.pgconn)
+                yield from self._copy_in(reading)
             elif result.status == pq.ExecStatus.COPY_OUT:
                 yield from self._drain_copy()
         if reading.error is not None:
@@ -368,6 +375,13 @@ class Session:
                 raise
             return None
         return result
+
+    def _copy_in(self, reading: _Reading) -> Generator[Any, Any, None]:
+        if reading.source is None:
+            self._conn.pgconn.put_copy_end(b"COPY FROM STDIN is not possible here")
+            yield from generators.send(self._conn.pgconn)
+            return
+        reading.failure = yield from copying.send(self._conn.pgconn, reading.source, lambda: self._noticed)
 
     def _drain_copy(self) -> Generator[Any, Any, None]:
         pgconn = self._conn.pgconn
@@ -390,6 +404,7 @@ class Session:
             self._statements += 1
 
     def _on_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        self._noticed += 1
         if self._notice_sink is not None:
             self._notice_sink(diagnostic)
 

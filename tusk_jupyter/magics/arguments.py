@@ -63,6 +63,9 @@ class CellRequest:
     url: str | None = None
     close: str | None = None
     connections: bool = False
+    persist: str | None = None
+    persist_replace: str | None = None
+    append: str | None = None
 
 
 def _options(*more: Option, magic: str) -> Options:
@@ -86,7 +89,13 @@ def _options(*more: Option, magic: str) -> Options:
 
 
 CELL_OPTIONS = _options(magic="%%sql")
-LINE_OPTIONS = _options(Option(("-f", "--file"), "file", str), magic="%sql")
+LINE_OPTIONS = _options(
+    Option(("-f", "--file"), "file", str),
+    Option(("--persist",), "persist", identifier),
+    Option(("--persist-replace",), "persist_replace", identifier),
+    Option(("--append",), "append", identifier),
+    magic="%sql",
+)
 
 
 def parse_cell(line: str, body: str | None, *, connections: Names, magic: str = "sql") -> CellRequest:

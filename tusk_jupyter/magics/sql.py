@@ -62,6 +62,11 @@ def run(
         if body is None or not body.strip():
             return None
         request = parse_cell("", body, connections=list, magic=magic)
+    if request.persist or request.persist_replace or request.append:
+        from tusk_jupyter.magics import loading
+
+        loading.persist(tusk, output, request, names={**shell.user_ns, **local_ns}, ask=ask)
+        return None
     request = _with_file(request)
     if not request.script.strip() and request.connection is not None:
         raise InvalidInput(

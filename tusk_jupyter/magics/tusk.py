@@ -9,6 +9,7 @@ from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.magics.options import words
 from tusk_jupyter.magics.tusk_connections import ConnectionCommands
 from tusk_jupyter.magics.tusk_history import HistoryCommands
+from tusk_jupyter.magics.tusk_load import LoadCommands
 from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
 
 
-class TuskCommands(ConnectionCommands, HistoryCommands, PreferenceCommands):
+class TuskCommands(ConnectionCommands, HistoryCommands, LoadCommands, PreferenceCommands):
     """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""
 
     def __init__(self, tusk: Tusk, output: CellOutput, take_sql: Callable[[], None], shell: Any = None) -> None:
@@ -32,6 +33,7 @@ class TuskCommands(ConnectionCommands, HistoryCommands, PreferenceCommands):
 
     def run(self, line: str) -> Any:
         """Run ``%tusk LINE``."""
+        self._line = line
         name, *arguments = words(line) or ["help"]
         method = getattr(self, f"do_{name.replace('-', '_')}", None) if name in self.names else None
         if method is None:

@@ -22,6 +22,8 @@ class Commands:
         self._tusk = tusk
         self._output = output
         self._shell = shell
+        # as it was typed: the words that a subcommand gets have lost their quotes
+        self._line = ""
 
     def _say(self, text: str, *notes: str) -> None:
         self._output.show(StatusLine(text, notes))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session, Token
+    from tusk_jupyter.errors import TuskError
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.notices import NoticeLog
     from tusk_jupyter.queries.rows import RowSink
@@ -92,6 +93,10 @@ class Delivery:
         if columns is not None:
             self.sink.begin(columns, self.statement)
         return self.reply.error is None
+
+    def explained(self, error: TuskError) -> TuskError:
+        """Return the server's error with what is known here of its cause."""
+        return error
 
     def _command(self) -> Command:
         bound = self.bound

@@ -72,7 +72,14 @@ class Execution:
     """A statement that was handed to a session: ``wait()`` for it, ``cancel()`` it."""
 
     def __init__(
-        self, session: Session, *, statement: Statement, bound: Bound, source: Source, options: Options
+        self,
+        session: Session,
+        *,
+        statement: Statement,
+        bound: Bound,
+        source: Source,
+        options: Options,
+        deliver: Callable[..., Delivery] = Delivery,
     ) -> None:
         self.id = str(uuid.UUID(int=_random.getrandbits(128), version=4))
         self.session = session
@@ -83,6 +90,7 @@ class Execution:
         self._bound = bound
         self._source = source
         self._options = options
+        self._deliver = deliver
         self._token = Token()
         self._reason: str | None = None
         self._time_limit_s = 0.0
@@ -218,7 +226,7 @@ class Execution:
             return Outcome(None, QueryCancelled("nobody waits any more"), self.session.transaction, self.state)
         self._start = time.monotonic()
         self.state = "running"
-        delivery = Delivery(
+        delivery = self._deliver(
             self.session, self._token, self.statement, self._bound, self._options, self._sink, self.notices
         )
         error = self._answer(delivery)
@@ -251,7 +259,8 @@ class Execution:
         if self._sink.overflow is not None:
             # whatever the server said to the cancel, or to nothing: the rows are not here
             return endings.too_large(self._sink.overflow)
-        return endings.server_error(delivery, self._source, self._stop())
+        error = endings.server_error(delivery, self._source, self._stop())
+        return delivery.explained(error) if error is not None else None
 
     def _stop(self) -> endings.Stop:
         return endings.Stop(self._reason, bool(self._token.sent), self.elapsed_ms, self._time_limit_s)

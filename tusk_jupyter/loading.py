@@ -1,0 +1,163 @@
+"""One load on a connection's session: from a frame or a file to rows in a table, and what is kept of it.
+
+Beside :mod:`tusk_jupyter.running`, which does the same for a script: the source is opened, the table looked up, and the
+plan made before anything is sent, so that what does not fit is refused without a transaction.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tusk_jupyter import interrupts
+from tusk_jupyter.errors import ConnectionLost, QueryCancelled, QueryFailed, QueryInterrupted
+from tusk_jupyter.running import CellOptions, begun, delivery_options, ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.queries.delivery import Delivery
+    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.load_plan import Existing, Mode, Table
+    from tusk_jupyter.queries.script import Step
+    from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.feeds import Feed
+    from tusk_jupyter.running import Kernel
+    from tusk_jupyter.secret import Secret
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is to be loaded, where to and how; ``value`` is what the variable ``name`` holds, or there is a ``path``.
+
+    ``makes``: a table that is missing is made, whatever the mode says (as JupySQL's ``--append`` does).
+    """
+
+    table: Table
+    mode: Mode = "create"
+    key: tuple[str, ...] = ()
+    name: str = ""
+    value: Any = None
+    path: Path | None = None
+    makes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A load that has ended well: its step, and what became of the table."""
+
+    step: Step
+    table: str
+    done: str
+
+
+def load(
+    kernel: Kernel,
+    wanted: Load,
+    *,
+    connection: Connection,
+    ask: Callable[[str], Secret | None] | None,
+    on_tick: Callable[[Execution], None] | None,
+) -> Loaded:
+    """Load a table in one transaction.
+
+    :raises InvalidInput: for what cannot be loaded, or does not fit the table; nothing was sent then.
+    :raises TuskError: as a cell does.
+    :raises QueryInterrupted: after a kernel interrupt.
+    """
+    session = connection.session(ask)
+    from tusk_jupyter.queries import load_plan
+    from tusk_jupyter.queries.loading import Loading
+    from tusk_jupyter.results.copy_csv import Encoder
+
+    with closing(_Source(wanted)) as source:
+        existing = _existing(session, wanted.table)
+        mode = "create" if wanted.makes and existing is None else wanted.mode
+        columns = [(column.name, column.type) for column in source.feed.columns]
+        plan = load_plan.plan(wanted.table, mode, columns, existing, key=wanted.key)
+        json_columns = [name for name, kind in existing.columns if kind in {"json", "jsonb"}] if existing else []
+        encoder = Encoder(source.feed, json_columns)
+        deliver = partial(Loading, plan=plan, encoder=encoder, columns=[name for name, _ in columns])
+        step = _run(kernel, connection, session, plan.script, deliver=deliver, on_tick=on_tick)
+    return Loaded(step, wanted.table.sql, plan.done)
+
+
+class _Source:
+    """The feed, and the file that it may read."""
+
+    def __init__(self, wanted: Load) -> None:
+        if wanted.path is not None:
+            from tusk_jupyter.results.feed_files import feed_of_file
+
+            self.feed: Feed = feed_of_file(wanted.path)
+        else:
+            from tusk_jupyter.results.feeds import feed_of
+
+            self.feed = feed_of(wanted.value, wanted.name)
+
+    def close(self) -> None:
+        self.feed.close()
+
+
+def _existing(session: Session, table: Table) -> Existing | None:
+    from tusk_jupyter.queries.loading import look_up
+
+    if session.transaction_status == "INERROR":
+        raise QueryFailed(
+            "the open transaction has failed: nothing can be loaded in it",
+            sqlstate="25P02",
+            condition="in_failed_sql_transaction",
+            advice="Nothing was sent. ROLLBACK ends it.",
+        )
+    return _asked(session, lambda: look_up(session, table))
+
+
+def _asked(session: Session, job: Callable[[], T]) -> T:
+    from tusk_jupyter.connections.session import SessionLostError
+
+    future = session.submit(job)
+    if not interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False):
+        raise QueryInterrupted(QueryCancelled("interrupted before anything was loaded"))
+    try:
+        return future.result()
+    except SessionLostError as loss:
+        reason = loss.reason
+    raise ConnectionLost(f"the session of {session.name!r} was lost: {reason}. Nothing was sent", name=session.name)
+
+
+def _run(
+    kernel: Kernel,
+    connection: Connection,
+    session: Session,
+    script: Statement,
+    *,
+    deliver: Callable[..., Delivery],
+    on_tick: Callable[[Execution], None] | None,
+) -> Step:
+    from tusk_jupyter.queries.binding import Bound
+    from tusk_jupyter.queries.endings import Source
+    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.script import Step
+
+    execution = Execution(
+        session,
+        statement=script,
+        bound=Bound(script.text),
+        source=Source("", script.text),
+        options=delivery_options(kernel, CellOptions(), connection),
+        deliver=deliver,
+    )
+    begun(kernel, connection, execution)
+    execution.submit()
+    outcome = execution.wait((lambda: on_tick(execution)) if on_tick is not None else None)
+    ended(kernel, connection, script, execution, outcome, history=True)
+    if outcome.error is not None:
+        raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error
+    return Step(script, execution, outcome, more=False)

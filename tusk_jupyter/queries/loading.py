@@ -1,0 +1,153 @@
+"""A load on its session: one transaction around the plan's statements, COPY fed slice by slice. On the worker.
+
+All rows or none: in a transaction of its own, or under a savepoint of the one that is open, which a refused row then
+leaves as it was. What is ours around the statements is never cancelled by their cancel: it cleans up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tusk_jupyter.connections.session import CancelledBeforeSentError, Command, Reply, Token
+from tusk_jupyter.queries.delivery import Delivery
+from tusk_jupyter.queries.load_plan import Existing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.errors import TuskError
+    from tusk_jupyter.queries.load_plan import Plan, Table
+    from tusk_jupyter.queries.rows import RowSink
+
+SAVEPOINT: Final = "tusk_load"
+_NUMBER: Final = re.compile(r"\d+")
+_LOOK_UP: Final = """
+select n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.oid = pg_catalog.to_regclass($1) order by a.attnum
+"""
+
+
+class Encoder(Protocol):
+    """What turns rows into COPY's CSV, and lines of it into rows again."""
+
+    rows: int
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def chunk(self) -> bytes | None: ...
+
+    def row_of(self, line: int) -> int | None: ...
+
+    def where(self, row: int) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """The encoder as a COPY's source, counted, and ended by a cancel."""
+
+    encoder: Encoder
+    token: Token
+    sink: RowSink
+
+    def chunk(self) -> bytes | None:
+        data = self.encoder.chunk()
+        self.sink.received = self.sink.kept = self.encoder.rows
+        return data
+
+    def stopped(self) -> bool:
+        return self.token.requested
+
+
+@dataclass(slots=True, kw_only=True)
+class Loading(Delivery):
+    """A load under way; ``statement`` is the one that runs, so that an error has its place in the script."""
+
+    plan: Plan
+    encoder: Encoder
+    columns: Sequence[str]
+
+    def run(self) -> None:
+        """Run the plan; :raises TuskError: for a value that cannot be sent."""
+        own = self.session.transaction_status == "IDLE"
+        begin = "begin read only" if self.options.read_only else "begin"
+        self.reply = self._internal(begin if own else f"savepoint {SAVEPOINT}")
+        if self.reply.error is not None:
+            return
+        done = False
+        try:
+            done = self._run_plan()
+        finally:
+            if self.session.lost is None:
+                self._end(own=own, done=done)
+        self.notes.extend(self.encoder.notes)
+
+    def explained(self, error: TuskError) -> TuskError:
+        """Return the server's error with the row, column and value that it was about, and the way out."""
+        copying = self.statement is self.plan.statements[self.plan.copying]
+        if copying and error.diag is not None and error.diag.context:
+            error.facts = (*error.facts, *self._place(error.diag.context))
+        if error.sqlstate == "42P10":
+            error.advice = (
+                "Nothing was loaded. --upsert needs a unique index on exactly its columns: "
+                "create unique index on TABLE (KEY)."
+            )
+        return error
+
+    def _run_plan(self) -> bool:
+        tag: Reply | None = None
+        for number, statement in enumerate(self.plan.statements):
+            self.statement = statement
+            source = _Flow(self.encoder, self.token, self.sink) if number == self.plan.copying else None
+            command = Command(self.session.encode(statement.text))
+            self.reply = self.session.run(self.token, command, on_notice=self.notices.add, source=source)
+            if self.reply.error is not None:
+                if source is not None and self.token.requested:
+                    # ended from this side, perhaps before the server heard of the cancel
+                    raise CancelledBeforeSentError
+                return False
+            # the last one that says how many rows
+            tag = self.reply if self.reply.rowcount is not None else tag
+        self.reply = tag or self.reply
+        return True
+
+    def _end(self, *, own: bool, done: bool) -> None:
+        if own:
+            ended = self._internal("commit" if done else "rollback")
+            if done and ended.error is not None:
+                # a deferred constraint
+                self.reply = ended
+            return
+        if not done:
+            self._internal(f"rollback to savepoint {SAVEPOINT}")
+        self._internal(f"release savepoint {SAVEPOINT}")
+
+    def _place(self, context: str) -> list[tuple[str, str]]:
+        """Read the line and the column out of ``COPY t, line 3, column a: "x"``, in any language's words."""
+        copying = context.find("COPY")
+        table = context.find(self.plan.into)
+        line = _NUMBER.search(context, max(copying, table + len(self.plan.into))) if min(copying, table) >= 0 else None
+        if line is None:
+            return []
+        row = self.encoder.row_of(int(line[0]))
+        facts = [("row", self.encoder.where(row))] if row is not None else []
+        rest = context[line.end() :]
+        for name in sorted(self.columns, key=len, reverse=True):
+            if found := re.match(rf"\W+\w+ {re.escape(name)}\s?[:：]\s*(.*)", rest, re.DOTALL):
+                return [*facts, ("column", name), ("value", found[1].partition("\n")[0])]
+        return facts
+
+
+def look_up(session: Session, table: Table) -> Existing | None:
+    """Return what is there under a table's name (on the worker)."""
+    rows = session.rows(_LOOK_UP, table.sql)
+    if not rows:
+        return None
+    columns = tuple((name, kind or "") for _, _, name, kind in rows if name is not None)
+    return Existing(rows[0][0] or "", rows[0][1] or "", columns)

@@ -1,0 +1,184 @@
+"""Slices of a feed → COPY's CSV, and the way back from a line that the server refused to its row.
+
+CSV, because pyarrow writes it column by column without a Python object per value, and its quotes tell '' from NULL.
+The server counts lines, not rows: a text with line ends in it is several. Where a slice holds such texts, how many
+there are in each row is remembered for the last 256 slices: the server is no further behind than its socket's buffers.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from tusk_jupyter.errors import ConversionError, InvalidInput, TuskError
+from tusk_jupyter.results.outgoing import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tusk_jupyter.results.feeds import Feed, FeedColumn
+
+_KEPT: Final = 256
+_OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Rows that were sent: the first one, its line, how many there are, and how many lines each has if not one."""
+
+    row: int
+    line: int
+    rows: int
+    lines: tuple[int, ...] | None
+
+
+class Encoder:
+    """Encodes a feed, a chunk of CSV for each of its slices."""
+
+    def __init__(self, feed: Feed, json_columns: Collection[str] = ()) -> None:
+        self._feed = feed
+        self._json = frozenset(json_columns)
+        self._sent: deque[_Sent] = deque(maxlen=_KEPT)
+        self._lines = 0
+        self._changed: dict[str, None] = {}
+        self.rows = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed on the way, and what was left out."""
+        return (*self._feed.notes, *self._changed)
+
+    def chunk(self) -> bytes | None:
+        """Return the next slice as CSV, ``None`` at the end.
+
+        :raises TuskError: for a value that cannot be sent, naming row and column.
+        """
+        part = next(self._feed.slices, None)
+        if part is None:
+            return None
+        arrays = [self._array(values, column) for values, column in zip(part, self._feed.columns, strict=True)]
+        out = io.BytesIO()
+        # by position: a schema may not repeat names, and what they are does not matter here
+        pa.csv.write_csv(pa.record_batch(arrays, [str(i) for i in range(len(arrays))]), out, _OPTIONS)
+        data = out.getvalue()
+        if b"\0" in data:
+            raise self._nul(arrays)
+        self._remember(data, arrays, len(arrays[0]))
+        return data
+
+    def row_of(self, line: int) -> int | None:
+        """Return the 0-based row that a 1-based line of the data belongs to, if it is still known."""
+        for sent in reversed(self._sent):
+            offset = line - 1 - sent.line
+            if offset >= 0:
+                found = offset if sent.lines is None else bisect_right(tuple(accumulate(sent.lines)), offset)
+                return sent.row + found if found < sent.rows else None
+        return None
+
+    def where(self, row: int) -> str:
+        """Return a row as a person finds it: by position, and by its label where it has one."""
+        label = self._feed.label(row)
+        return f"{row}" if label is None else f"{row} (index {label})"
+
+    def _array(self, values: Any, column: FeedColumn) -> pa.Array:
+        as_json = column.name in self._json
+        note = _Note(self._changed, column.name)
+        try:
+            if column.kind is None:
+                return wire(values, as_json=as_json, note=note)
+            return self._objects(values, column, as_json=as_json)
+        except (ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
+            problem = str(error).partition("\n")[0]
+        raise ConversionError(
+            f"column {column.name!r} holds a value that cannot be written: {problem}",
+            advice="Nothing was loaded. Convert the column first.",
+            facts=(("column", column.name), ("rows", f"from {self.rows} on")),
+        )
+
+    def _objects(self, values: list[Any], column: FeedColumn, *, as_json: bool) -> pa.Array:
+        from tusk_jupyter.results.outgoing_json import json_text
+        from tusk_jupyter.results.outgoing_objects import is_missing
+
+        text = column.kind.text if column.kind is not None else str
+        if as_json and column.type != "text":
+            text = json_text
+        texts: list[str | None] = []
+        try:
+            for value in values:
+                texts.append(None if is_missing(value) else text(value))  # noqa: PERF401 - its length tells the row
+            return pa.array(texts, pa.large_string())
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            said = str(error).partition("\n")[0]
+        row = len(texts) if len(texts) < len(values) else _unsendable(texts)
+        raise self._refused(row, column.name, values[row], f"cannot be written: {said}", ConversionError)
+
+    def _nul(self, arrays: list[pa.Array]) -> TuskError:
+        for array, column in zip(arrays, self._feed.columns, strict=True):
+            if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+                for row, value in enumerate(array.to_pylist()):
+                    if value is not None and "\0" in value:
+                        said = "holds a NUL character, which PostgreSQL's text cannot"
+                        return self._refused(row, column.name, value, said, InvalidInput)
+        return InvalidInput("the data holds a NUL character, which PostgreSQL's text cannot")
+
+    def _refused(self, offset: int, column: str, value: Any, said: str, kind: type[TuskError]) -> TuskError:
+        row = self.where(self.rows + offset)
+        shown = repr(value)
+        shown = shown if len(shown) <= 200 else f"{shown[:199]}…"  # noqa: PLR2004 - what a line of a panel holds
+        return kind(
+            f"row {row}, column {column!r} {said}",
+            advice=f"Nothing was loaded. Correct the value, or take the character out of column {column!r}.",
+            facts=(("row", row), ("column", column), ("value", shown)),
+        )
+
+    def _remember(self, data: bytes, arrays: list[pa.Array], rows: int) -> None:
+        lines = None
+        if data.count(b"\n") != rows or b"\r" in data:
+            lines = _lines(arrays, rows, first=self.rows == 0)
+        last = self._sent[-1] if self._sent else None
+        if last is not None and last.lines is None and lines is None:
+            self._sent[-1] = replace(last, rows=last.rows + rows)
+        else:
+            self._sent.append(_Sent(self.rows, self._lines, rows, lines))
+        self.rows += rows
+        self._lines += rows if lines is None else sum(lines)
+
+
+class _Note:
+    """Keeps a remark on a column once."""
+
+    def __init__(self, notes: dict[str, None], name: str) -> None:
+        self._notes = notes
+        self._name = name
+
+    def __call__(self, text: str) -> None:
+        self._notes[f"{self._name}: {text}"] = None
+
+
+def _lines(arrays: list[pa.Array], rows: int, *, first: bool) -> tuple[int, ...]:
+    """Return how many lines each row is to the server, which knows what ends a line only after the first one."""
+    texts = [a for a in arrays if pa.types.is_string(a.type) or pa.types.is_large_string(a.type)]
+    counts = [1] * rows
+    for array in texts:
+        for row, found in enumerate(pc.count_substring(array, "\n").to_pylist()):
+            counts[row] += found or 0
+    if first and rows:
+        counts[0] = 1 + sum((array[0].as_py() or "").count("\r") for array in texts)
+    return tuple(counts)
+
+
+def _unsendable(texts: list[str | None]) -> int:
+    for row, text in enumerate(texts):
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            return row
+    return 0
