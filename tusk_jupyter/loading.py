@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.secret import Secret
 
 T = TypeVar("T")
+JSON = ("json", "jsonb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +78,24 @@ def load(
     from tusk_jupyter.queries.loading import Loading
     from tusk_jupyter.results.copy_csv import Encoder
 
-    with closing(_Source(wanted)) as source:
+    with closing(Encoder(_feed(wanted))) as encoder:
         existing = _existing(session, wanted.table)
         mode = "create" if wanted.makes and existing is None else wanted.mode
-        columns = [(column.name, column.type) for column in source.feed.columns]
-        plan = load_plan.plan(wanted.table, mode, columns, existing, key=wanted.key)
-        json_columns = [name for name, kind in existing.columns if kind in {"json", "jsonb"}] if existing else []
-        encoder = Encoder(source.feed, json_columns)
-        deliver = partial(Loading, plan=plan, encoder=encoder, columns=[name for name, _ in columns])
+        plan = load_plan.plan(wanted.table, mode, encoder.columns, existing, key=wanted.key)
+        encoder.json_columns = frozenset(n for n, kind in existing.columns if kind in JSON) if existing else frozenset()
+        deliver = partial(Loading, plan=plan, encoder=encoder, columns=[name for name, _ in encoder.columns])
         step = _run(kernel, connection, session, plan.script, deliver=deliver, on_tick=on_tick)
     return Loaded(step, wanted.table.sql, plan.done)
 
 
-class _Source:
-    """The feed, and the file that it may read."""
+def _feed(wanted: Load) -> Feed:
+    if wanted.path is not None:
+        from tusk_jupyter.results.feed_files import feed_of_file
 
-    def __init__(self, wanted: Load) -> None:
-        if wanted.path is not None:
-            from tusk_jupyter.results.feed_files import feed_of_file
+        return feed_of_file(wanted.path)
+    from tusk_jupyter.results.feeds import feed_of
 
-            self.feed: Feed = feed_of_file(wanted.path)
-        else:
-            from tusk_jupyter.results.feeds import feed_of
-
-            self.feed = feed_of(wanted.value, wanted.name)
-
-    def close(self) -> None:
-        self.feed.close()
+    return feed_of(wanted.value, wanted.name)
 
 
 def _existing(session: Session, table: Table) -> Existing | None:

@@ -42,3 +42,17 @@ def test_interrupt_while_the_server_is_busy_with_a_row(kernel, database):
     interrupted(kernel, database, "%tusk load df --to t --append")
     assert kernel.run("%sql select count(*) from t").status == "ok"
     assert kernel.run("%sql select pg_backend_pid()").value == pid
+
+
+def test_interrupt_while_the_rows_do_not_come(kernel, database):
+    kernel.run(
+        "import pyarrow as pa, threading\n"
+        "def batches():\n"
+        "    yield pa.record_batch({'a': [1]})\n"
+        "    threading.Event().wait()\n"
+        "stuck = pa.RecordBatchReader.from_batches(pa.schema({'a': pa.int64()}), batches())"
+    )
+    pid = kernel.run("%sql select pg_backend_pid()").value
+    interrupted(kernel, database, "%tusk load stuck --to t")
+    assert kernel.run("%sql select pg_backend_pid()").value == pid
+    assert ask(database, "select to_regclass('t')") is None

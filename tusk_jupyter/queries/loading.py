@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.rows import RowSink
 
 SAVEPOINT: Final = "tusk_load"
+_SLICE_S: Final = 0.02
 _NUMBER: Final = re.compile(r"\d+")
 _LOOK_UP: Final = """
 select n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -41,6 +42,8 @@ class Encoder(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
+    def wait(self, seconds: float) -> bool: ...
+
     def chunk(self) -> bytes | None: ...
 
     def row_of(self, line: int) -> int | None: ...
@@ -57,6 +60,10 @@ class _Flow:
     sink: RowSink
 
     def chunk(self) -> bytes | None:
+        while not self.encoder.wait(_SLICE_S):
+            # the rows may come from far away, and never
+            if self.token.requested:
+                raise CancelledBeforeSentError
         data = self.encoder.chunk()
         self.sink.received = self.sink.kept = self.encoder.rows
         return data

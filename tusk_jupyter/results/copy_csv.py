@@ -1,5 +1,7 @@
 """Slices of a feed → COPY's CSV, and the way back from a line that the server refused to its row.
 
+One slice is encoded ahead, on a thread of its own, while the one before it is sent: Arrow's kernels do without the GIL.
+
 CSV, because pyarrow writes it column by column without a Python object per value, and its quotes tell '' from NULL.
 The server counts lines, not rows: a text with line ends in it is several. Where a slice holds such texts, how many
 there are in each row is remembered for the last 256 slices: the server is no further behind than its socket's buffers.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections import deque
+from concurrent import futures
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -18,11 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from tusk_jupyter import interrupts
 from tusk_jupyter.errors import ConversionError, InvalidInput, TuskError
 from tusk_jupyter.results.outgoing import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from concurrent.futures import Future
 
     from tusk_jupyter.results.feeds import Feed, FeedColumn
 
@@ -43,12 +47,15 @@ class _Sent:
 class Encoder:
     """Encodes a feed, a chunk of CSV for each of its slices."""
 
-    def __init__(self, feed: Feed, json_columns: Collection[str] = ()) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._json = frozenset(json_columns)
+        self.columns = tuple((column.name, column.type) for column in feed.columns)
+        # those whose lists are documents, not arrays, because the table says so
+        self.json_columns: frozenset[str] = frozenset()
         self._sent: deque[_Sent] = deque(maxlen=_KEPT)
         self._lines = 0
         self._changed: dict[str, None] = {}
+        self._ahead: Future[bytes | None] | None = None
         self.rows = 0
 
     @property
@@ -61,6 +68,28 @@ class Encoder:
 
         :raises TuskError: for a value that cannot be sent, naming row and column.
         """
+        ahead = self._begun()
+        data = ahead.result()
+        self._ahead = interrupts.spawn("load", self._encode) if data is not None else ahead
+        return data
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the next slice at most so long; return whether it is there."""
+        return bool(futures.wait([self._begun()], seconds).done)
+
+    def _begun(self) -> Future[bytes | None]:
+        if self._ahead is None:
+            self._ahead = interrupts.spawn("load", self._encode)
+        return self._ahead
+
+    def close(self) -> None:
+        """Let go of the feed, as soon as the slice that is being encoded is done; closing twice is fine."""
+        if self._ahead is not None:
+            self._ahead.add_done_callback(lambda _: self._feed.close())
+        else:
+            self._feed.close()
+
+    def _encode(self) -> bytes | None:
         part = next(self._feed.slices, None)
         if part is None:
             return None
@@ -76,7 +105,8 @@ class Encoder:
 
     def row_of(self, line: int) -> int | None:
         """Return the 0-based row that a 1-based line of the data belongs to, if it is still known."""
-        for sent in reversed(self._sent):
+        # a copy: the slice ahead may be on its way
+        for sent in reversed(list(self._sent)):
             offset = line - 1 - sent.line
             if offset >= 0:
                 found = offset if sent.lines is None else bisect_right(tuple(accumulate(sent.lines)), offset)
@@ -89,7 +119,7 @@ class Encoder:
         return f"{row}" if label is None else f"{row} (index {label})"
 
     def _array(self, values: Any, column: FeedColumn) -> pa.Array:
-        as_json = column.name in self._json
+        as_json = column.name in self.json_columns
         note = _Note(self._changed, column.name)
         try:
             if column.kind is None:
