@@ -371,6 +371,12 @@ def test_csv_values_reach_the_server_as_they_stand(cells, database, tmp_path):
     assert facts(reply) == {"row": "400000", "column": "a", "value": '"oops"'}
 
 
+def test_csv_of_a_header_alone(cells, database, tmp_path):
+    (tmp_path / "h.csv").write_text("a,b\n")
+    cells.run(f"%tusk load {tmp_path / 'h.csv'} --to t")
+    assert types(database, "t") == {"a": "text", "b": "text"}
+
+
 @pytest.mark.parametrize(("name", "content"), [("x.parquet", b"no"), ("x.csv", b""), ("x.arrow", b"no"), ("x.txt", b"")])
 def test_files_that_are_none(cells, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)

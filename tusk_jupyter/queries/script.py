@@ -190,7 +190,7 @@ def refuse(statement: Statement, *, is_read_only: bool) -> None:
     if copying is not None:
         way = "FROM STDIN" if copying == "in" else "TO STDOUT"
         other = (
-            "INSERT … VALUES, or COPY … FROM a file that the server can read"
+            "%tusk load NAME --to TABLE for a DataFrame or a file, or COPY … FROM a file that the server can read"
             if copying == "in"
             else "SELECT: its rows come back as a DataFrame, whose to_csv writes a file"
         )

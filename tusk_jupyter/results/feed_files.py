@@ -22,7 +22,6 @@ from tusk_jupyter.results.feeds import Feed, FeedColumn, arrow_feed, slice_rows
 from tusk_jupyter.results.outgoing import declared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SUFFIXES: Final = (".parquet", ".csv", ".arrow")
@@ -79,15 +78,12 @@ def _arrow(path: Path, stack: ExitStack) -> Feed:
 
 
 def _csv(path: Path, stack: ExitStack) -> Feed:
-    guessed = stack.enter_context(_open_csv(path))
-    first = stack.enter_context(_open_csv(path, texts=guessed.schema.names))
-    columns = _guessed(guessed.schema, first.read_next_batch() if guessed.schema else None)
-    feed = arrow_feed(stack.enter_context(_open_csv(path, texts=guessed.schema.names)), close=stack.close)
-    return Feed(columns, _in_order(feed), close=stack.close)
-
-
-def _in_order(feed: Feed) -> Iterator[list[Any]]:
-    yield from feed.slices
+    with _open_csv(path) as guessed:
+        schema = guessed.schema
+    with _open_csv(path, texts=schema.names) as first:
+        columns = _guessed(schema, next(iter(first), None))
+    feed = arrow_feed(stack.enter_context(_open_csv(path, texts=schema.names)), close=stack.close)
+    return Feed(columns, feed.slices, close=stack.close)
 
 
 def _open_csv(path: Path, *, texts: list[str] | None = None) -> Any:
@@ -107,7 +103,7 @@ def _open_csv(path: Path, *, texts: list[str] | None = None) -> Any:
 
 def _guessed(schema: pa.Schema, sample: pa.RecordBatch | None) -> tuple[FeedColumn, ...]:
     return tuple(
-        FeedColumn(field.name, _type(field.type, sample.column(i) if sample is not None else None))
+        FeedColumn(field.name, _type(field.type, None if sample is None else sample.column(i)))
         for i, field in enumerate(schema)
     )
 
