@@ -237,7 +237,7 @@ def facts(reply):
 
 def test_a_refused_row_is_named(cells, database):
     cells.run("%sql create table t (s text, a int not null)")
-    frame = pd.DataFrame({"s": ["two\nlines\r", "three\n\n", "x", "y"], "a": ["1", "2", "no", "4"]}, index=list("pqrs"))
+    frame = pd.DataFrame({"s": ["two\nli\nnes\r", "three\n\n", "x", "y"], "a": ["1", "2", "no", "4"]}, index=list("pqrs"))
     reply = load(cells, frame, "--to t --append", ok=False)
     assert isinstance(reply.exception, QueryFailed)
     assert facts(reply) == {"row": "2 (index 'r')", "column": "a", "value": '"no"'}
@@ -280,11 +280,8 @@ def test_notices_do_not_end_the_sending(cells, database):
     assert read(database, "select count(*) from t") == [(300_000,)]
 
 
-@pytest.mark.parametrize("value", ["a\0b", "a\ud800"])
-@pytest.mark.parametrize("dtype", ["str", object])
+@pytest.mark.parametrize(("value", "dtype"), [("a\0b", "str"), ("a\0b", object), ("a\ud800", object)])
 def test_what_cannot_be_sent_is_named(cells, database, value, dtype):
-    if dtype == "str" and value != "a\0b":
-        pytest.skip("a str column cannot hold it")
     load(cells, pd.DataFrame({"n": [1, 2], "s": pd.Series(["ok", value], dtype=dtype)}), ok=False)
     reply = cells.run("%tusk load df --to t", ok=False)
     assert (facts(reply)["row"], facts(reply)["column"]) == ("1", "s")

@@ -2,7 +2,10 @@
 
 One slice is encoded ahead, on a thread of its own, while the one before it is sent: Arrow's kernels do without the GIL.
 
-CSV, because pyarrow writes it column by column without a Python object per value, and its quotes tell '' from NULL.
+CSV, because pyarrow writes it column by column without a Python object per value, and its quotes tell '' from NULL. A
+load takes 1.07 times what the same CSV does when it is encoded beforehand, and twice what COPY BINARY does: the server
+parses text. pgpq, the binary encoder there is, was left out: zones become ``timestamp``, ``numeric`` loses
+its precision, nested lists, dictionaries and nanoseconds are refused.
 The server counts lines, not rows: a text with line ends in it is several. Where a slice holds such texts, how many
 there are in each row is remembered for the last 256 slices: the server is no further behind than its socket's buffers.
 """
