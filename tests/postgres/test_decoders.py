@@ -24,9 +24,9 @@ def conn(server):
         connection.execute("drop schema decoders cascade")
 
 
-@pytest.fixture
-def styled(conn):
-    yield conn
+@pytest.fixture(autouse=True)
+def as_it_comes(conn):
+    """The styles that an earlier test has chosen are gone."""
     conn.execute("reset all; set search_path = decoders, public")
 
 
@@ -111,14 +111,14 @@ SPECIAL = {
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 @pytest.mark.parametrize("name", SPECIAL)
-def test_the_extremes_of_each_type_alone_and_together(styled, name, zone):
-    if name == "xid8" and styled.info.server_version < 130000:
+def test_the_extremes_of_each_type_alone_and_together(conn, name, zone):
+    if name == "xid8" and conn.info.server_version < 130000:
         pytest.skip("since PostgreSQL 13")
-    styled.execute(f"set timezone = '{zone}'")
+    conn.execute(f"set timezone = '{zone}'")
     for literal in SPECIAL[name]:
-        both(styled, values(name, [literal]))
-    both(styled, values(name, SPECIAL[name]))
-    both(styled, values(name, SPECIAL[name] * 20))
+        both(conn, values(name, [literal]))
+    both(conn, values(name, SPECIAL[name]))
+    both(conn, values(name, SPECIAL[name] * 20))
 
 
 def test_every_builtin_type_as_the_catalog_has_it(conn):
@@ -152,9 +152,9 @@ def test_what_is_typed_when_postgresql_writes_iso(conn):
         ("extra_float_digits", "0", "sqrt(2::float8)", False),
     ],
 )
-def test_styles_that_are_not_iso(styled, setting, value, expression, stays_text):
-    styled.execute(f"set {setting} = {quote(value)}")
-    decoded = both(styled, f"select {expression} x from generate_series(1, 20)")
+def test_styles_that_are_not_iso(conn, setting, value, expression, stays_text):
+    conn.execute(f"set {setting} = {quote(value)}")
+    decoded = both(conn, f"select {expression} x from generate_series(1, 20)")
     assert {array.type for array in decoded.chunks[0]} == {TEXT if stays_text else STORAGE[decoded.columns[0].oid]}
 
 
