@@ -96,6 +96,8 @@ class FrontEnd:
         self._numbers = itertools.count(1)
         self.root.mkdir(parents=True)
         self.set_up()
+        # a front end starts the one kernel that there is for a notebook's language; it asks where there are two
+        self._add_kernel("another", {})
         app, module = {"lab": ("LabApp", "jupyterlab"), "notebook": ("JupyterNotebookApp", "notebook")}[name]
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -156,12 +158,7 @@ class FrontEnd:
         import nbformat
 
         name = f"test-{next(self._numbers)}"
-        spec = self.home / "data" / "kernels" / name
-        spec.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (spec / "kernel.json").write_text(
-            json.dumps({"argv": argv, "display_name": name, "language": "python", "env": env})
-        )
+        spec = self._add_kernel(name, env)
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": {"name": name, "display_name": name, "language": "python"}},
@@ -169,6 +166,15 @@ class FrontEnd:
         path = self.root / f"{name}.ipynb"
         nbformat.write(notebook, path)
         return path, spec
+
+    def _add_kernel(self, name: str, env: dict[str, str]) -> Path:
+        spec = self.home / "data" / "kernels" / name
+        spec.mkdir(parents=True)
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        (spec / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": name, "language": "python", "env": env})
+        )
+        return spec
 
     def ask(self, path: str, method: str = "GET"):
         """Call the server's REST interface."""
