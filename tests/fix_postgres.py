@@ -8,6 +8,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -31,6 +32,17 @@ timezone = 'UTC'
 max_prepared_transactions = 2
 log_min_messages = fatal
 autovacuum = off
+"""
+
+# reads until its parent, killed or not, is gone; then nobody else would stop the server
+WATCH = """
+import pathlib, shutil, subprocess, sys
+pg_ctl, root, *account = sys.argv[1:]
+ids = dict(zip(("user", "group"), map(int, account)), extra_groups=[]) if account else {}
+sys.stdin.buffer.read()
+if pathlib.Path(root, "data", "postmaster.pid").exists():
+    subprocess.run([pg_ctl, "-D", root + "/data", "-m", "immediate", "-w", "stop"], check=True, **ids)
+    shutil.rmtree(root, ignore_errors=True)
 """
 
 
@@ -71,6 +83,19 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **_as_account(),
+        )
+
+    def watch(self) -> subprocess.Popen[bytes]:
+        """Start what stops the server, should this process end without doing so."""
+        account = _as_account()
+        ids = [str(account["user"]), str(account["group"])] if account else []
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", WATCH, str(self.bin / "pg_ctl"), str(self.root), *ids],
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C in the terminal is not for it
         )
 
 
@@ -123,13 +148,14 @@ def make_server():
         with (root / "data" / "postgresql.conf").open("a") as f:
             f.write(CONFIG.format(socket=root / "s", port=server.port))
         server.start()
-        started.append(server)
+        started.append((server, server.watch()))
         return server
 
     yield make
-    for server in started:
+    for server, watch in started:
         if (server.root / "data" / "postmaster.pid").exists():
             server.stop("immediate")
+        watch.communicate()
         shutil.rmtree(server.root)
 
 

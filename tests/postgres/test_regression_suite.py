@@ -206,7 +206,9 @@ def _set_variables(variables: dict[str, str], frame: pd.DataFrame, prefix: str) 
 
 
 @pytest.mark.timeout(600)
-def test_every_statement_of_the_suite_gives_its_result_or_the_servers_error(regression_suite, make_server, shell, tusk):
+def test_every_statement_of_the_suite_gives_its_result_or_the_servers_error(
+    regression_suite, make_server, shell, tusk, decoder
+):
     server = make_server()
     same_major = _prepare(server) == MAJOR
     directory = str(regression_suite.lend_to_server(server.root))
