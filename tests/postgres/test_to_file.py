@@ -452,6 +452,16 @@ def test_the_open_transaction_survives_a_value_that_does_not_fit(cells, database
     assert left() == []
 
 
+@pytest.mark.parametrize("rows", [2, 100_000])
+def test_a_statement_that_has_run_though_its_rows_do_not_fit(cells, database, rows):
+    cells.run("%sql create table t (a int)")
+    sql = f"insert into t select generate_series(1, {rows}) returning case when a = 2 then 'infinity'::date end as d"
+    error = cells.run(f"%%sql --to out.parquet\n{sql}", ok=False).exception
+    assert type(error) is ConversionError
+    assert error.advice.startswith("The statement itself has run. No file was written.")
+    assert (ask(database, "select count(*) from t"), left()) == (rows, [])
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_that_gets_too_large_for_its_place(cells, connection, ending):
     pid = connection.session().backend_pid

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter import errors
 from tusk_jupyter.connections.session import Command, Reply
+from tusk_jupyter.errors import TuskError
 from tusk_jupyter.queries import classify, values
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session, Token
-    from tusk_jupyter.errors import TuskError
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.notices import NoticeLog
     from tusk_jupyter.queries.rows import RowSink
@@ -58,6 +58,7 @@ class Delivery:
     prefix_length: int = 0
     notes: list[str] = field(default_factory=list)
     _alone: bool = False  # no transaction of the user's is open
+    _refused: TuskError | None = None  # why the sink takes no more rows
 
     def run(self) -> None:
         """Run the statement to the server's last word on it.
@@ -116,18 +117,25 @@ class Delivery:
         """Send a command of the user's, keep its reply, and return whether it succeeded."""
         on_rows = self._take if rows else None
         self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add)
+        if self._refused is not None:
+            # rows of a statement that changes data come when it is through
+            raise self._refused if self.reply.error is not None else self.sink.after_run(self._refused)
         if self.reply.error is None and rows:
             self.sink.learn_types()
         return self.reply.error is None
 
     def _take(self, chunk: PGresult) -> None:
+        if self._refused is not None:
+            return
         try:
             self.sink.take(chunk)
-        except BaseException:
+        except BaseException as error:
             # the rest of the rows would be read for nothing. Not in the user's own transaction, which a cancel fails
             if self.sink.describes and self._alone and classify.reads_only_shape(self.statement):
                 self.session.cancel(self.token)
-            raise
+            if not isinstance(error, TuskError):
+                raise
+            self._refused = error
 
     def _internal(self, text: str) -> Reply:
         """Send a command of ours."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.errors import InternalError, InvalidInput
+from tusk_jupyter.errors import InternalError, InvalidInput, TuskError
 from tusk_jupyter.queries import classify
 from tusk_jupyter.queries.rows import RowSink
 
@@ -37,6 +37,7 @@ class FileSink(RowSink):
         self._destination = options.destination
         self._file: ResultFile | None = None
         self._how: Settings | None = None
+        self._changes_data = False
 
     @staticmethod
     def warm_up() -> None:
@@ -49,6 +50,7 @@ class FileSink(RowSink):
         :raises InvalidInput: when there are none, or the file has the rows of another statement already.
         :raises IoError: when the file cannot be made.
         """
+        self._changes_data = not classify.reads_only_shape(statement)
         if not described.nfields:
             if classify.reads_only_shape(statement):
                 raise self._without_columns("It was not run.")
@@ -80,9 +82,9 @@ class FileSink(RowSink):
         :raises ConversionError: for a value that the file cannot hold.
         :raises IoError: when it cannot be written.
         """
-        super().take(chunk)
         from tusk_jupyter.results import files
 
+        super().take(chunk)
         decoder = self._decoder
         if decoder is not None and (decoder.rowcount >= files.ROWS_AT_ONCE or decoder.nbytes >= files.BYTES_AT_ONCE):
             self._write(decoder)
@@ -100,13 +102,15 @@ class FileSink(RowSink):
         file = self._file
         if file is None:
             return None, (), ()
-        if self._decoder is not None:
-            self._write(self._decoder)
         try:
+            if self._decoder is not None:
+                self._write(self._decoder)
             file.close()
             self.written = self._destination.finish()
         except OSError as error:
-            raise self._destination.failed(error) from error
+            raise self.after_run(self._destination.failed(error)) from error
+        except TuskError as error:
+            raise self.after_run(error) from None
         return None, self.columns, file.notes
 
     def discard(self) -> None:
@@ -146,6 +150,13 @@ class FileSink(RowSink):
             self._file.write(decoder.finish(self._types))
         except OSError as error:
             raise self._destination.failed(error) from error
+
+    def after_run(self, error: TuskError) -> TuskError:
+        """Return the error of a file whose statement has run to its end, with what that means."""
+        # a reading one is run again without harm, INSERT … RETURNING is not
+        if self._changes_data:
+            error.advice = f"The statement itself has run. {error.advice}"
+        return error
 
     def _decoded_types(self) -> Any:
         from tusk_jupyter.results.types import BUILTIN

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.errors import TuskError
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.memory import Guard, Overflow
     from tusk_jupyter.queries.split import Statement
@@ -110,6 +111,10 @@ class RowSink:
 
     def discard(self) -> None:
         """Leave nothing behind of rows that nobody will get; doing it twice is fine."""
+
+    def after_run(self, error: TuskError) -> TuskError:
+        """Return the error with which rows were refused of a statement that ran to its end all the same."""
+        return error
 
     def abandon(self) -> None:
         """Know that nobody waits any more (called by who waited)."""
