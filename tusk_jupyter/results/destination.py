@@ -2,7 +2,8 @@
 
 What was under the name before stays until the new file is complete and on the disk, as with psql's ``-o`` and pandas
 a file that exists is replaced, and the status line says so. A kernel that is killed leaves a ``.tusk-….part``, which
-nothing takes for a result; everything else that goes wrong removes it. What can be known before a statement is sent (a
+nothing takes for a result, until the next file is made there (:mod:`~tusk_jupyter.results.leftovers`); everything else
+that goes wrong removes it. What can be known before a statement is sent (a
 missing folder, no rights, a name that is too long) is known then: an hour's query whose file cannot be made is an hour
 lost.
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import threading
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from tusk_jupyter.errors import InvalidInput, IoError
+from tusk_jupyter.results import leftovers
 from tusk_jupyter.translate import translate
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Destination:
                     advice=f"{_NOTHING_RUN} Make the folder first: Path({str(folder)!r}).mkdir(parents=True).",
                 )
             self._check_existing()
+            leftovers.sweep(folder)
             os.close(self._create())
             self._remove()
         except (OSError, ValueError) as error:
@@ -169,10 +171,11 @@ class Destination:
 
     def _create(self) -> int:
         # not the name with something behind it: that may be too long, and a viewer may take it for the file
-        temporary = self.path.with_name(f".tusk-{os.getpid()}-{secrets.token_hex(4)}.part")
+        temporary = self.path.with_name(leftovers.temporary_name())
         binary = getattr(os, "O_BINARY", 0)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
         self._temporary = temporary
+        leftovers.hold(handle)
         return handle
 
     def _remove(self) -> None:
