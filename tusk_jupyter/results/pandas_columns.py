@@ -78,7 +78,7 @@ def _as_objects(source: Source, options: FrameOptions, unfit: str = "") -> Built
     # fromiter, because assigning a list of lists of one length would make a matrix of them
     count = sum(map(len, source.chunks))
     array = np.fromiter(source.objects(readers), dtype=object, count=count)
-    return Built(pd.Series(array, dtype=object), _notes(source, readers.remarks, unfit))
+    return Built(array, _notes(source, readers.remarks, unfit))
 
 
 def _notes(source: Source, remarks: Remarks, unfit: str = "") -> tuple[str, ...]:
@@ -177,7 +177,7 @@ def _zoned(source: Source) -> Built:
     moments = _moments(_microseconds(source, parse), "us")
     readers = source.readers()
     zoned = pd.Series(moments).dt.tz_localize("UTC").dt.tz_convert(readers.zone())
-    return Built(zoned, _notes(source, readers.remarks))
+    return Built(zoned.array, _notes(source, readers.remarks))
 
 
 def _microseconds(source: Source, parse: Callable[[str], int]) -> list[pa.Array]:
@@ -215,7 +215,7 @@ def _intervals(source: Source) -> Built:
             if readers.remarks.kept.count or readers.remarks.unreadable.count
             else ""
         )
-        return Built(pd.Series(array, dtype=object), _notes(source, readers.remarks, unfit))
+        return Built(array, _notes(source, readers.remarks, unfit))
     nat = np.iinfo(np.int64).min
     lengths = (nat if value is None else value.total_microseconds() for value in values)
     return Built(np.fromiter(lengths, np.int64, len(values)).view("m8[us]"))

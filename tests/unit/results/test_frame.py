@@ -107,6 +107,56 @@ def test_a_frame_of_one_chunk_may_be_written_to(oid, value):
     assert frame["x"].iloc[0] == before
 
 
+WIDE = {
+    "i": (23, pa.array([1, 2], STORAGE[23])),
+    "n": (20, pa.array([1, None], STORAGE[20])),
+    "f": (700, pa.array([1.5, None], STORAGE[700])),
+    "b": (16, pa.array([True, False], STORAGE[16])),
+    "c": (16, pa.array([True, None], STORAGE[16])),
+    "t": (25, pa.array(["a", None], TEXT)),
+    "d": (1082, pa.array([date(2024, 1, 1), None], STORAGE[1082])),
+    "s": (1114, pa.array([0, None], pa.int64()).view(STORAGE[1114])),
+    "z": (1184, pa.array([0, None], pa.int64()).view(STORAGE[1184])),
+    "v": (1186, pa.array(["1 day", None], TEXT)),
+    "w": (1186, pa.array(["1 mon", None], TEXT)),
+    "a": (1007, pa.array(["{1}", "{2}"], TEXT)),
+    "m": (MOOD, pa.array(["sad", None], TEXT)),
+}
+
+
+def wide(rows=2):
+    types = {MOOD: TypeInfo(MOOD, "mood", "e", labels=("sad", "ok")), **BUILTIN}
+    columns = tuple(Column(name, types[oid].name, oid) for name, (oid, _) in WIDE.items())
+    chunks = tuple([array[:rows]] for _, array in WIDE.values())
+    return Decoded(columns, rows, chunks, types, Settings(time_zone="Europe/Berlin"))
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_frame_of_blocks_is_the_one_that_the_constructor_makes(rows):
+    frame, _ = to_pandas(wide(rows), OPTIONS)
+    pd.testing.assert_frame_equal(frame, pd.DataFrame({name: frame[name] for name in WIDE}), check_flags=True)
+    assert list(frame.columns) == list(WIDE)
+    assert frame.columns.dtype == "str"
+    pd.testing.assert_frame_equal(pd.concat([frame.iloc[:1], frame.iloc[1:]]), frame)
+    pd.testing.assert_frame_equal(frame.copy(deep=True), frame)
+
+
+def test_frames_with_the_same_names_share_nothing_that_can_be_changed():
+    (one, _), (other, _) = to_pandas(wide(), OPTIONS), to_pandas(wide(), OPTIONS)
+    one.columns.name = "mine"
+    one.loc[:, "i"] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        one.columns.array[0] = "j"
+    assert other.columns.name is None
+    assert other["i"].tolist() == [1, 2]
+    assert to_pandas(wide(), OPTIONS)[0].columns.name is None
+
+
+def test_a_result_without_columns_keeps_its_rows():
+    frame, _ = to_pandas(Decoded((), 3, (), BUILTIN, Settings()), OPTIONS)
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(index=pd.RangeIndex(3)))
+
+
 def test_release_lets_go_of_every_chunk():
     source = decoded(25, text("a"), text("b"))
     frame, _ = to_pandas(source, OPTIONS, release=True)
