@@ -11,22 +11,30 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from measurements import decode, fetch, history, interrupt, load, memory, small
+from measurements import decode, headline, history, interrupt, into_table, load, memory, results, small, to_file
 from side_by_side import report
 from side_by_side.environments import versions
-from side_by_side.place import Place, prepared
-from side_by_side.rounds import measured
+from side_by_side.place import prepared
+from side_by_side.rounds import Measured, measured
 
-PLANS = {
-    "load": load.plan,
-    "memory": memory.plan,
-    "small": small.plan,
-    "interrupt": interrupt.plan,
-    "decode": decode.plan,
-    "fetch": fetch.plan,
-    "history": history.plan,
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from side_by_side.cases import Measurement
+    from side_by_side.place import Place
+
+PLANS: dict[str, tuple[Callable[..., Measurement], ...]] = {
+    "load": (load.plan,),
+    "memory": (memory.plan,),
+    "small": (small.plan,),
+    "interrupt": (interrupt.plan,),
+    "decode": (decode.plan,),
+    "results": results.PLANS,
+    "into-table": (into_table.plan,),
+    "to-file": (to_file.plan,),
+    "history": (history.plan,),
 }
 PACKAGES = (
     "tusk-jupyter",
@@ -38,24 +46,32 @@ PACKAGES = (
     "sqlalchemy",
     "pandas",
     "pyarrow",
+    "adbc-driver-postgresql",
+    "connectorx",
+    "polars",
 )
 
 
 def main() -> None:
     options = _options()
-    with prepared(options.cache) as place:
+    if options.perf:
+        options.perf.mkdir(parents=True, exist_ok=True)
+    with prepared(options.cache, options.perf) as place:
         about = _about(place, quick=options.quick)
         print(_heading(about))
-        records = {}
-        for name in options.only or PLANS:
-            measurement = PLANS[name](place, quick=options.quick)
-            samples = measured(measurement)
-            print(report.tables(measurement, samples), flush=True)
-            records[name] = report.record(measurement, samples)
+        done = [_done(plan(place, quick=options.quick)) for name in options.only or PLANS for plan in PLANS[name]]
+    print(report.summary(headline.ROWS, done))
     if options.save:
+        records = {measurement.name: report.record(measurement, measured) for measurement, measured in done}
         options.save.write_text(
             json.dumps(about | {"measurements": records}, indent=1, ensure_ascii=False) + "\n", "utf-8"
         )
+
+
+def _done(measurement: Measurement) -> tuple[Measurement, Measured]:
+    done = measured(measurement)
+    print(report.tables(measurement, done), flush=True)
+    return measurement, done
 
 
 def _options() -> argparse.Namespace:
@@ -63,6 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PLANS, help="these measurements instead of all")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run? its figures mean nothing")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write everything measured to FILE, as JSON")
+    parser.add_argument("--perf", type=Path, metavar="DIR", help="profile ours with perf into DIR: slower than it is")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where the peers' environment is kept")
     return parser.parse_args()
 
@@ -72,6 +89,7 @@ def _about(place: Place, *, quick: bool) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "quick": quick,
         "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "platform": platform.platform(),
         "python": platform.python_version(),
         "postgresql": place.server.version,
@@ -81,8 +99,9 @@ def _about(place: Place, *, quick: bool) -> dict[str, Any]:
 
 def _heading(about: dict[str, Any]) -> str:
     lines = [
-        f"{about['date']}: {about['cpus']} CPUs, {about['platform']}, Python {about['python']}, "
-        f"PostgreSQL {about['postgresql']}" + (", QUICK: figures mean nothing" if about["quick"] else "")
+        f"{about['date']}: {about['cpus']} CPUs at load {about['load']:.1f}, {about['platform']}, "
+        f"Python {about['python']}, PostgreSQL {about['postgresql']}"
+        + (", QUICK: figures mean nothing" if about["quick"] else "")
     ]
     for name, found in about["versions"].items():
         lines.append(f"{name}: " + ", ".join(f"{package} {version}" for package, version in found.items()))

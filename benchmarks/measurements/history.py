@@ -90,7 +90,7 @@ def _fill(path: Path, count: int) -> None:
     with closing(Database(path)) as database:
         for start in range(0, count, CHUNK):
             chunk = [row for _, row in zip(range(min(CHUNK, count - start)), rows, strict=False)]
-            database.write(lambda conn, chunk=chunk: _insert(conn, chunk)).result()
+            database.write(partial(_insert, rows=chunk)).result()
 
 
 def _insert(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:

@@ -15,6 +15,8 @@ from side_by_side.cases import Aim, Case, Measurement, Sample
 from side_by_side.shell import time_code
 from side_by_side.subjects import JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3, TUSK
 
+from measurements import headline
+
 if TYPE_CHECKING:
     from side_by_side.place import Place
     from side_by_side.subjects import Subject
@@ -46,7 +48,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
             Case(BY_HAND, partial(_by_hand, place, repeat)),
         ],
         aims=[
-            Aim(ONE, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.5),
+            Aim(ONE, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.35, row=headline.SMALL),
             Aim(ONE, TUSK.name, over=BY_HAND, at_most=2.0),
             Aim(TEN, TUSK.name, over=JUPYSQL_PSYCOPG2.name),
             Aim(TEN, TUSK.name, over=BY_HAND),

@@ -13,25 +13,41 @@ Sample = dict[str, list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One competitor in a measurement; ``run()`` measures it once, in a fresh process."""
+    """One competitor in a measurement; ``run()`` measures it once, in a fresh process.
+
+    :param rounds: how many rounds it takes part in at most (a slow peer); ``None``: in all.
+    :param may_fail: a case that cannot do it is shown as failed, with the reason; ours must work.
+    :param returns: what its user has in hand at the end.
+    """
 
     name: str
     run: Callable[[], Sample]
+    rounds: int | None = None
+    may_fail: bool = False
+    returns: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A figure of ours, as it is or over another case's, and the most it may be (``None``: no aim, for comparison).
+    """A figure, as it is or over another case's or another figure, and the most or the least it may be.
 
-    ``less`` subtracts another figure of the same case first: memory that loading adds is the kernel's less the bare
-    kernel's.
+    Without either it is there for comparison. Where ``case`` or ``over`` name several cases the fastest of them counts,
+    the one with the lowest median of ``chosen_by``, which is the figure itself unless it says another. ``less``
+    subtracts another figure of the same case first: memory that loading adds is the kernel's less the bare kernel's.
+
+    :param row: the row of the table at the end that it belongs to, and ``label`` its name in there.
     """
 
     figure: str
-    case: str
-    over: str | None = None
+    case: str | tuple[str, ...]
+    over: str | tuple[str, ...] | None = None
     at_most: float | None = None
     less: str | None = None
+    at_least: float | None = None
+    over_figure: str | None = None
+    chosen_by: str | None = None
+    row: str | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,9 @@ class Measurement:
     """A family of figures in one unit.
 
     ``warm_up`` runs every case once, unmeasured, before the rounds: bytecode, page cache, data directories.
+
+    :param limit: cases of which the faster one's first figure is what all others are shown as multiples of; with it,
+        the table has a row for each case.
     """
 
     name: str
@@ -49,6 +68,7 @@ class Measurement:
     rounds: int
     warm_up: bool = True
     units: Mapping[str, str] | None = None
+    limit: tuple[str, ...] = ()
 
     def unit_of(self, figure: str) -> str:
         """Return the unit of a figure."""

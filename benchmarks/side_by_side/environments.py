@@ -20,7 +20,7 @@ PEERS = Path(__file__).parent.parent / "peers.txt"
 
 def interpreters(cache: Path | None) -> dict[str, Path]:
     """Return environment → interpreter, making the peers' where it is missing."""
-    base = cache or platformdirs.user_cache_path("tusk-jupyter-benchmarks", appauthor=False)
+    base = cache.absolute() if cache else platformdirs.user_cache_path("tusk-jupyter-benchmarks", appauthor=False)
     key = hashlib.sha256(PEERS.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = base / f"peers-{key}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

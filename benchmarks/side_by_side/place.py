@@ -23,7 +23,7 @@ from tusk_jupyter.connections import embedded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from side_by_side.subjects import Subject
+    from side_by_side.subjects import Reader, Subject
 
 DATABASE = "bench"
 
@@ -35,8 +35,10 @@ class Place:
     scratch: Path
     pythons: Mapping[str, Path]
     server: embedded.EmbeddedServer
+    # where profiles of what is measured of ours go; None: nothing is profiled
+    profiles: Path | None = None
 
-    def python(self, subject: Subject) -> str:
+    def python(self, subject: Subject | Reader) -> str:
         """Return the interpreter that a subject lives in."""
         return str(self.pythons[subject.environment])
 
@@ -76,7 +78,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def prepared(cache: Path | None) -> Iterator[Place]:
+def prepared(cache: Path | None, profiles: Path | None = None) -> Iterator[Place]:
     """Set everything up; stop and remove it at the end, except for the peers' environment."""
     pythons = environments.interpreters(cache)
     with tempfile.TemporaryDirectory(prefix="tusk-bench-") as folder:
@@ -84,7 +86,7 @@ def prepared(cache: Path | None) -> Iterator[Place]:
         clusters = scratch / "embedded"
         server = embedded.start("benchmarks", clusters)
         try:
-            place = Place(scratch, pythons, server)
+            place = Place(scratch, pythons, server, profiles)
             with place.connect(server.dbname) as conn:
                 conn.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
             yield place

@@ -44,3 +44,23 @@ _JUPYSQL = ("SqlMagic.autopandas = True", "SqlMagic.feedback = 0", "SqlMagic.dis
 TUSK = Subject("tusk-jupyter", "own", "tusk_jupyter", ("tusk_connect", "dbname=bench"))
 JUPYSQL_PSYCOPG2 = Subject("jupysql, psycopg2", "peers", "sql", ("sql", "postgresql+psycopg2://"), _JUPYSQL)
 JUPYSQL_PSYCOPG3 = Subject("jupysql, psycopg 3", "peers", "sql", ("sql", "postgresql+psycopg://"), _JUPYSQL)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A way to read a whole result into columns: code that prepares it, and code that reads ``{sql}``.
+
+    :param read: sets ``df``; the same code with ten rows is the warm-up.
+    :param rounds: see :class:`Case`.
+    """
+
+    name: str
+    environment: str
+    setup: str
+    read: str
+    returns: str
+    rounds: int | None = None
+
+    def read_code(self, sql: str) -> str:
+        """Return Python that reads the result of a query."""
+        return self.read.format(sql=sql)
