@@ -78,7 +78,7 @@ def _sample(place: Place, subject: Reader, table: str, *, quick: bool) -> Sample
     with place.connect() as conn:
         conn.execute(f"drop table if exists {table}")
         conn.execute("checkpoint")
-    done = time_code(place, subject, setup=subject.setup, timed={WALL: subject.read})[WALL]
+    done = time_code(place, subject, setup=subject.setup, timed={WALL: subject.read}, label=table)[WALL]
     rows = datasets.ALL[TABLE].size(quick=quick)
     with place.connect() as conn:
         found = conn.execute(f"select count(*) from {table}").fetchone()

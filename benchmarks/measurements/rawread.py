@@ -21,18 +21,18 @@ LIMIT = (TEXT, BINARY)
 READ = "size = received(sock, {sql!r}, {format}, {rows})"
 
 
-def cases(place: Place, sql: str, rows: int) -> list[Case]:
-    """Return a raw read of a query in each format; the limit is the faster one."""
+def cases(place: Place, table: str, rows: int) -> list[Case]:
+    """Return a raw read of a table in each format; the limit is the faster one."""
     return [
-        Case(name, partial(_sample, place, name, number, sql, rows), returns="nothing")
+        Case(name, partial(_sample, place, name, number, table, rows), returns="nothing")
         for number, name in enumerate(LIMIT)
     ]
 
 
-def _sample(place: Place, name: str, number: int, sql: str, rows: int) -> Sample:
+def _sample(place: Place, name: str, number: int, table: str, rows: int) -> Sample:
     reader = Reader(name, "own", "", "", "")
     setup = PROGRAM.read_text("utf-8") + "\nconn, sock = connected()\n"
     setup += READ.format(sql="select * from generate_series(1, 10)", format=number, rows=10)
-    timed = {WALL: READ.format(sql=sql, format=number, rows=rows)}
-    done = time_code(place, reader, setup=setup, timed=timed, asked={"size": "size"})[WALL]
+    timed = {WALL: READ.format(sql=f"select * from {table}", format=number, rows=rows)}
+    done = time_code(place, reader, setup=setup, timed=timed, asked={"size": "size"}, label=table)[WALL]
     return {WALL: done.seconds, CPU: [done.cpu_s], PEAK: [done.added_mb], "on the wire": [done.asked["size"] / 1e6]}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from side_by_side.subjects import Reader
 
 FRAME, WIRE = "frame", "on the wire"
-WARM_UP = "select * from {table} limit 10"
+WARM_UP = "select * from {table}_ten"
 SIZE = """
 (lambda found: found.memory_usage(deep=True).sum() / 2**20 if hasattr(found, 'memory_usage') else 0)(
     get_ipython().user_ns.get('df', globals().get('df')))
@@ -46,7 +46,7 @@ def plan(place: Place, *, quick: bool, name: str) -> Measurement:
         unit="s",
         units={PEAK: "MB", FRAME: "MB", WIRE: "MB"},
         cases=[
-            *rawread.cases(place, f"select * from {name}", rows),
+            *rawread.cases(place, name, rows),
             *(_case(place, reader, name, may_fail=reader.name == PARALLEL) for reader in ours),
             *(_case(place, reader, name, may_fail=True) for reader in others),
         ],
@@ -91,6 +91,7 @@ def _sample(place: Place, reader: Reader, table: str) -> Sample:
         setup=f"{reader.setup}\n{reader.read_code(WARM_UP.format(table=table))}\n",
         timed={WALL: reader.read_code(f"select * from {table}")},
         asked={FRAME: SIZE.strip()},
+        label=table,
         variables={"TUSK_DECODER": "python" if reader is readers.PYTHON else ""},
     )[WALL]
     sample = {WALL: done.seconds, CPU: [done.cpu_s], PEAK: [done.added_mb]}

@@ -44,7 +44,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
         unit="s",
         units={PEAK: "MB", FILE: "MB", "on the wire": "MB"},
         cases=[
-            *rawread.cases(place, "select * from many", rows * copies),
+            *rawread.cases(place, "many", rows * copies),
             Case(OURS, partial(_sample, place, "many")),
             Case(OURS_TENTH, partial(_sample, place, "tenth")),
         ],
@@ -60,7 +60,7 @@ def plan(place: Place, *, quick: bool) -> Measurement:
 
 def _copies(place: Place, rows: int, wanted: float) -> int:
     """Return how often lineitem has to come for a result of that many bytes, by a raw read of one."""
-    text, _ = rawread.cases(place, f"select * from {TABLE}", rows)
+    text, _ = rawread.cases(place, TABLE, rows)
     return round(wanted / (text.run()["on the wire"][0] * 1e6))
 
 
@@ -73,6 +73,7 @@ def _sample(place: Place, view: str) -> Sample:
         setup=f"import os\n{setup}",
         timed={WALL: CELL.format(file=file, sql=f"select * from {view}")},
         asked={FILE: f"os.stat({file!r}).st_size / 1e6"},
+        label=f"to-file {view}",
     )[WALL]
     Path(file).unlink()
     return {WALL: done.seconds, CPU: [done.cpu_s], PEAK: [done.added_mb], FILE: [done.asked[FILE]]}

@@ -85,7 +85,7 @@ def comes_to(measured: Measured, aim: Aim) -> Figure | None:
     if not ours or not theirs:
         return None
     ratios = [a / b for a, b in zip(ours, theirs, strict=False)]
-    fastest = case if isinstance(aim.case, tuple) else name if isinstance(aim.over, tuple) else ""
+    fastest = case if isinstance(aim.case, tuple) else f"÷ {name}" if isinstance(aim.over, tuple) else ""
     return Figure(statistics.median(ours) / statistics.median(theirs), ratios, fastest)
 
 
@@ -140,14 +140,15 @@ def _by_case(measurement: Measurement, measured: Measured) -> list[str]:
         name: statistics.median(values) for (figure, name), values in measured.samples.items() if figure == figures[0]
     }
     limit = min((medians[name] for name in measurement.limit if name in medians), default=0.0)
+    returns = ["returns"] if any(case.returns for case in measurement.cases) else []
     lines = []
     for case in measurement.cases:
         cells = [_cell(measured.samples.get((figure, case.name))) for figure in figures]
         times = _number(medians[case.name] / limit) if limit and case.name in medians else ""
         failed = "failed, see below" if case.name in measured.failures else cells[0]
-        lines.append((case.name, failed, times, *cells[1:], case.returns))
+        lines.append((case.name, failed, times, *cells[1:], *([case.returns] if returns else [])))
     heads = [f"{figure}, {measurement.unit_of(figure)}" for figure in figures]
-    return _markdown(("", heads[0], "× limit", *heads[1:], "returns"), lines)
+    return _markdown(("", heads[0], "× limit", *heads[1:], *returns), lines)
 
 
 def _figures(measured: Measured) -> list[str]:

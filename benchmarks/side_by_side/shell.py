@@ -47,9 +47,11 @@ def time_code(
     warm_up: int = 0,
     repeat: int = 1,
     variables: dict[str, str] | None = None,
+    label: str = "",
 ) -> dict[str, Timing]:
     """Run ``setup`` once and each of ``timed`` ``repeat`` times in one process of the subject's environment.
 
+    :param label: what a profile's file is named after, beside the subject.
     :raises ChildFailed: when it could not.
     """
     answer = Path(place.fresh_directory())
@@ -60,7 +62,7 @@ def time_code(
         "warm_up": warm_up,
         "repeat": repeat,
         "answer": str(answer),
-        "profile": _profile(place, subject, "-".join(timed)),
+        "profile": _profile(place, subject, label or "-".join(timed)),
     }
     done = subprocess.run(
         # -P: the child's folder is no place to import from
@@ -78,9 +80,9 @@ def time_code(
     return {name: Timing(**figures, asked=told["asked"]) for name, figures in told["timings"].items()}
 
 
-def _profile(place: Place, subject: Subject | Reader, timed: str) -> str | None:
+def _profile(place: Place, subject: Subject | Reader, label: str) -> str | None:
     """Return where the profile of this child goes; of ours only, a peer's is not ours to explain."""
     if place.profiles is None or subject.environment != "own":
         return None
-    name = re.sub(r"\W+", "-", f"{subject.name} {timed}")
+    name = re.sub(r"\W+", "-", f"{subject.name} {label}")
     return str(place.profiles.absolute() / f"{name}-{len(list(place.profiles.iterdir()))}.perf")
