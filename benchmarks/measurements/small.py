@@ -1,4 +1,4 @@
-"""Small queries: what one magic costs when the server has nothing to do, beside psycopg and a DataFrame by hand.
+"""Small queries: what one magic costs when the server has nothing to do, beside psycopg, by hand, and ADBC.
 
 Median of 500 calls of ``run_line_magic`` per process, after 50 unmeasured ones, in a tight loop: the history that the
 last call queued is written while the next one runs. Our status line, shown after the cell, is not in it, nor is
@@ -15,13 +15,14 @@ from side_by_side.cases import Aim, Case, Measurement, Sample
 from side_by_side.shell import time_code
 from side_by_side.subjects import JUPYSQL_PSYCOPG2, JUPYSQL_PSYCOPG3, TUSK
 
-from measurements import headline
+from measurements import headline, readers
 
 if TYPE_CHECKING:
     from side_by_side.place import Place
-    from side_by_side.subjects import Subject
+    from side_by_side.subjects import Reader, Subject
 
 BY_HAND = "psycopg + DataFrame"
+ADBC = readers.FAST_PEERS[0]
 ONE, TEN = "select 1", "10 x 6"
 QUERIES = {ONE: "select 1", TEN: "select * from ten"}
 TABLE = """
@@ -46,12 +47,15 @@ def plan(place: Place, *, quick: bool) -> Measurement:
         cases=[
             *(Case(subject.name, partial(_magic, place, subject, repeat)) for subject in subjects),
             Case(BY_HAND, partial(_by_hand, place, repeat)),
+            Case(ADBC.name, partial(_adbc, place, repeat), may_fail=True),
         ],
         aims=[
             Aim(ONE, TUSK.name, over=JUPYSQL_PSYCOPG2.name, at_most=0.35, row=headline.SMALL),
             Aim(ONE, TUSK.name, over=BY_HAND, at_most=2.0),
+            Aim(ONE, TUSK.name, over=ADBC.name),
             Aim(TEN, TUSK.name, over=JUPYSQL_PSYCOPG2.name),
             Aim(TEN, TUSK.name, over=BY_HAND),
+            Aim(TEN, TUSK.name, over=ADBC.name),
         ],
         rounds=1 if quick else 5,
         warm_up=False,
@@ -68,6 +72,11 @@ def _by_hand(place: Place, repeat: int) -> Sample:
     return _medians(place, TUSK, BY_HAND_SETUP, timed, repeat)
 
 
-def _medians(place: Place, subject: Subject, setup: str, timed: dict[str, str], repeat: int) -> Sample:
+def _adbc(place: Place, repeat: int) -> Sample:
+    timed = {name: ADBC.read_code(query) for name, query in QUERIES.items()}
+    return _medians(place, ADBC, ADBC.setup, timed, repeat)
+
+
+def _medians(place: Place, subject: Subject | Reader, setup: str, timed: dict[str, str], repeat: int) -> Sample:
     done = time_code(place, subject, setup=setup, timed=timed, warm_up=max(1, repeat // 10), repeat=repeat)
     return {name: [statistics.median(timing.seconds) * 1e6] for name, timing in done.items()}
