@@ -143,10 +143,10 @@ def _by_case(measurement: Measurement, measured: Measured) -> list[str]:
     returns = ["returns"] if any(case.returns for case in measurement.cases) else []
     lines = []
     for case in measurement.cases:
-        cells = [_cell(measured.samples.get((figure, case.name))) for figure in figures]
+        first, *others = [measured.samples.get((figure, case.name)) for figure in figures]
         times = _number(medians[case.name] / limit) if limit and case.name in medians else ""
-        failed = "failed, see below" if case.name in measured.failures else cells[0]
-        lines.append((case.name, failed, times, *cells[1:], *([case.returns] if returns else [])))
+        failed = "failed, see below" if case.name in measured.failures else _cell(first)
+        lines.append((case.name, failed, times, *map(_uncounted, others), *([case.returns] if returns else [])))
     heads = [f"{figure}, {measurement.unit_of(figure)}" for figure in figures]
     return _markdown(("", heads[0], "× limit", *heads[1:], *returns), lines)
 
@@ -160,6 +160,14 @@ def _cell(values: Sequence[float] | None) -> str:
         return ""
     many = f"{_spread(values)}; {len(values)}" if len(values) > 1 else "1"
     return f"{_number(statistics.median(values))} ({many})"
+
+
+def _uncounted(values: Sequence[float] | None) -> str:
+    """Return the same without how many, which the first column says, and without a spread where there is none."""
+    if not values:
+        return ""
+    middle, spread = _number(statistics.median(values)), _spread(values)
+    return middle if spread == f"{middle}–{middle}" else f"{middle} ({spread})"
 
 
 def _spread(values: Sequence[float]) -> str:
