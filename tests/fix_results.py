@@ -61,7 +61,7 @@ def decode(conn, sql):
 
 
 def frame(conn, sql, **options):
-    return to_pandas(decode(conn, sql), FrameOptions(**options))
+    return to_pandas(decode(conn, sql), FrameOptions(**options), release=True)  # as the product does
 
 
 def table(conn, sql, **options):

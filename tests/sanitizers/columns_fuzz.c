@@ -4,9 +4,15 @@
 
    columns_fuzz SEED ROUNDS */
 
+#define _GNU_SOURCE
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 static long live, failing; /* how many blocks there are; how many allocations until one fails */
 
@@ -25,6 +31,33 @@ static void counted_free(void *bytes) {
 
 #define realloc counted_realloc
 #define free counted_free
+
+#if defined(MREMAP_MAYMOVE)
+
+static size_t mapped;
+
+static void *counted_mmap(void *where, size_t size, int protection, int flags, int file, off_t offset) {
+    if (failing > 0 && --failing == 0) return MAP_FAILED;
+    mapped += size;
+    return mmap(where, size, protection, flags, file, offset);
+}
+
+static void *counted_mremap(void *old, size_t size, size_t wanted, int flags) {
+    if (failing > 0 && --failing == 0) return MAP_FAILED;
+    mapped += wanted - size;
+    return mremap(old, size, wanted, flags);
+}
+
+static int counted_munmap(void *where, size_t size) {
+    mapped -= size;
+    return munmap(where, size);
+}
+
+#define mmap counted_mmap
+#define mremap counted_mremap
+#define munmap counted_munmap
+#endif
+
 #include "_columns.h"
 #undef realloc
 #undef free
@@ -188,6 +221,9 @@ int main(int argc, char **argv) {
         free(fields);
     }
     MUST(live == 0);
+#if defined(MREMAP_MAYMOVE)
+    MUST(mapped == 0);
+#endif
     printf("stored %d refused %d broken %d no_memory %d\n", stored > 0, refused > 100, broken > 10, no_memory > 100);
     return 0;
 }

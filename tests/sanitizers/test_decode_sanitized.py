@@ -18,9 +18,13 @@ ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "0"))
 OPTIONS = "detect_leaks=0:abort_on_error=0"
 
 
-@pytest.fixture(scope="module")
-def columns_fuzz(sanitizing_compiler):
-    return sanitizing_compiler(HERE / "columns_fuzz.c", "columns_fuzz")
+# memory from malloc, in which every byte is watched; and mappings, as large columns have them, from the first page on
+MEMORY = {"heap": (), "mapped": ("-DMAPPED_FROM=256", "-DPAGE=4096", "-DHUGE_PAGE=8192")}
+
+
+@pytest.fixture(scope="module", params=MEMORY)
+def columns_fuzz(request, sanitizing_compiler):
+    return sanitizing_compiler(HERE / "columns_fuzz.c", f"columns_fuzz_{request.param}", *MEMORY[request.param])
 
 
 @pytest.mark.parametrize("seed", [SEED] if SEED else ["1", "2", "3"])

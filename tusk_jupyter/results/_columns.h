@@ -13,16 +13,15 @@ A header, so that a fuzzer compiles exactly this with a table of its own in libp
 #include <float.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "_memory.h"
 
 #if defined(_MSC_VER)
 #define ALWAYS_INLINE __forceinline
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #endif
-
-typedef unsigned char byte;
 
 /* libpq's functions of the same names */
 typedef struct {
@@ -38,11 +37,6 @@ enum kind { TEXT, INT64, FLOAT32, FLOAT64, BOOL, BYTEA, DATE32, TIMESTAMP, TIMES
 
 enum outcome { STORED, REFUSED, BROKEN, NO_MEMORY };
 
-typedef struct {
-    byte *bytes;
-    size_t size, capacity;
-} block;
-
 /* values: numbers, a bitmap of booleans, or the ends of what lies in data (the first is 0);
    validity: a bitmap, there since the first NULL */
 typedef struct {
@@ -56,32 +50,7 @@ typedef struct {
     const void *result;
 } source;
 
-/* -- memory ----------------------------------------------------------------------------------------------------- */
-
-static bool reserve(block *b, size_t size) {
-    if (size <= b->capacity) return true;
-    if (size > SIZE_MAX / 2) return false;
-    size_t grown = b->capacity + b->capacity / 2;
-    if (grown < size) grown = size;
-    if (grown < 64) grown = 64;
-    byte *bytes = realloc(b->bytes, grown);
-    if (bytes == NULL) return false;
-    b->bytes = bytes;
-    b->capacity = grown;
-    return true;
-}
-
-static void shrink(block *b) {
-    byte *bytes = b->size ? realloc(b->bytes, b->size) : NULL;
-    if (bytes == NULL) return;
-    b->bytes = bytes;
-    b->capacity = b->size;
-}
-
-static void release(block *b) {
-    free(b->bytes);
-    memset(b, 0, sizeof *b);
-}
+/* -- memory --------------------------------------------------------------------------------------------------------- */
 
 static void clear(column *c) {
     release(&c->validity);

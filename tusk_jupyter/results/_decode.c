@@ -11,7 +11,7 @@ The GIL is released while values are read; a flag refuses a second thread meanwh
 
 #include "_columns.h"
 
-/* -- memory that Arrow keeps alive ------------------------------------------------------------------------------ */
+/* -- memory that Arrow and NumPy keep alive ------------------------------------------------------------------------ */
 
 typedef struct {
     PyObject_HEAD
@@ -21,7 +21,7 @@ typedef struct {
 static int Buffer_getbuffer(PyObject *self, Py_buffer *view, int flags) {
     static byte nothing[8];
     block *b = &((Buffer *)self)->block;
-    return PyBuffer_FillInfo(view, self, b->size ? b->bytes : nothing, (Py_ssize_t)b->size, 1, flags);
+    return PyBuffer_FillInfo(view, self, b->size ? b->bytes : nothing, (Py_ssize_t)b->size, 0, flags);
 }
 
 static void Buffer_dealloc(PyObject *self) {
@@ -34,7 +34,7 @@ static void Buffer_dealloc(PyObject *self) {
 static PyType_Slot Buffer_slots[] = {
     {Py_tp_dealloc, Buffer_dealloc},
     {Py_bf_getbuffer, Buffer_getbuffer},
-    {Py_tp_doc, "Memory of a column, which whoever exports it keeps alive."},
+    {Py_tp_doc, "Memory of a column, writable, which whoever exports it keeps alive."},
     {0, NULL},
 };
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from tusk_jupyter.errors import ConversionError
 from tusk_jupyter.results import builtin
+from tusk_jupyter.results.arrays import pieces
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT
 from tusk_jupyter.results.moments import DAY, SECOND, parse_date, parse_time, parse_timestamp, parse_timestamptz
 from tusk_jupyter.results.text import parse_array, parse_bytea, parse_composite
@@ -112,10 +113,16 @@ def arrow_column(source: Source, options: FrameOptions, *, rows_before: int = 0)
     declared = declared_type(source, options)
     converted: list[pa.Array] = []
     row = rows_before
-    for chunk in source.chunks:
+    for chunk in pieces(source.chunks) if _is_parsed(source, declared) else source.chunks:
         converted.append(_chunk(source, chunk, declared, row))
         row += len(chunk)
     return pa.chunked_array(converted, declared.type)
+
+
+def _is_parsed(source: Source, declared: Declared) -> bool:
+    """Return whether the column's texts are read one by one, and not by Arrow at once."""
+    at_once = declared.type == TEXT or pa.types.is_decimal(declared.type) or pa.types.is_dictionary(declared.type)
+    return source.storage == TEXT and not at_once
 
 
 def _chunk(source: Source, chunk: pa.Array, declared: Declared, row: int) -> pa.Array:

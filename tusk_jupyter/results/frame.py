@@ -41,9 +41,10 @@ _DAY_US = 86_400_000_000
 def to_pandas(decoded: Decoded, options: FrameOptions, *, release: bool = False) -> tuple[pd.DataFrame, Notes]:
     """Return a DataFrame with the dtypes of the interface's type table.
 
-    :param release: let go of each column's chunks once it is converted, so that no result is ever held twice.
+    :param release: make the columns of the chunks' own memory where that is possible, and let go of each column's
+        chunks once it is converted: no result is ever held twice.
     """
-    sources, notes = _sources(decoded)
+    sources, notes = _sources(decoded, release=release)
     blocks: list[tuple[Any, np.ndarray[Any, Any]]] = []
     for place, source in enumerate(sources):
         built = build(source, options)
@@ -149,10 +150,10 @@ def _is_enum(source: Source) -> bool:
     return info is not None and info.kind == "e"
 
 
-def _sources(decoded: Decoded) -> tuple[list[Source], Notes]:
+def _sources(decoded: Decoded, *, release: bool = False) -> tuple[list[Source], Notes]:
     names, notes = unique_names([column.name for column in decoded.columns])
     sources = [
-        Source(column, name, chunks, decoded.types, decoded.settings)
+        Source(column, name, chunks, decoded.types, decoded.settings, release)
         for column, name, chunks in zip(decoded.columns, names, decoded.chunks, strict=True)
     ]
     return sources, notes

@@ -10,8 +10,9 @@ Equal by construction: what is compiled reads the strict core of what PostgreSQL
 anything else in it (``infinity``, BC, another ``DateStyle``, ``bytea_output = escape``, a float beyond 10^±27) is kept
 as it came, for the Python decoder's own rule. A session whose ``client_encoding`` is not UTF-8 is read in Python.
 
-Chunks are collected into arrays of some 16,000 rows: a frame of them is made in three quarters of the time that one
-of an array per chunk takes. Larger ones save nothing more there, and growing them costs a tenth of the decoding.
+A column is one array from the first row to the last, in memory that grows without being copied (``_memory.h``) and
+that is writable: so the frame takes it as it is, and making one of two million rows costs milliseconds and no memory.
+Only a refused chunk divides its column, into what came before, the chunk, and what comes after.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     Taken = tuple[int, int, Buffer | None, Buffer] | tuple[int, int, Buffer | None, Buffer, Buffer]
 
 VARIABLE: Final = "TUSK_DECODER"
-ROWS_AT_ONCE: Final = 16_384
-BYTES_AT_ONCE: Final = 16 * 2**20
 
 _ACCESSORS: Final = ("PQntuples", "PQnfields", "PQgetvalue", "PQgetlength", "PQgetisnull")
 
@@ -132,7 +131,6 @@ class NativeDecoder(Decoder):
         super().__init__(columns, settings)
         self._types = [STORAGE.get(column.oid, TEXT) for column in columns]
         self._held = _decode.Columns(bytes(_KINDS.get(column.oid, _TEXT) for column in columns), addresses)
-        self._held_rows = 0
 
     @property
     def nbytes(self) -> int:
@@ -141,7 +139,9 @@ class NativeDecoder(Decoder):
 
     def finish(self, types: Mapping[int, TypeInfo]) -> Decoded:
         """Return what was collected; see :meth:`Decoder.finish`."""
-        self._give_out()
+        for index, taken in enumerate(self._held.take()):
+            if taken is not None:
+                self._keep(index, _array(self._types[index], taken))
         return super().finish(types)
 
     def _collect(self, chunk: PGresult, count: int) -> None:
@@ -151,15 +151,6 @@ class NativeDecoder(Decoder):
             if before is not None:
                 self._keep(index, _array(self._types[index], before))
             self._keep(index, self._stores[index](_array(BYTES, refused)))
-        self._held_rows += count
-        if self._held_rows >= ROWS_AT_ONCE or self._held.nbytes >= BYTES_AT_ONCE:
-            self._give_out()
-
-    def _give_out(self) -> None:
-        for index, taken in enumerate(self._held.take()):
-            if taken is not None:
-                self._keep(index, _array(self._types[index], taken))
-        self._held_rows = 0
 
 
 def _array(of_type: pa.DataType, taken: Taken) -> pa.Array:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tusk_jupyter.results import builtin
+from tusk_jupyter.results.arrays import booleans, nulls, numbers
 from tusk_jupyter.results.decode import TEXT, ZONED_MAX, ZONED_MIN
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.intervals import Interval, parse_interval
@@ -101,46 +102,41 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:59] + "…")  # noqa: PLR2004 - a note is one line
 
 
-def _plain(source: Source, dtype: str) -> pa.ChunkedArray:
+def _plain(source: Source, dtype: str) -> list[pa.Array]:
     if not source.is_plain:
         raise Unfit(f"{dtype} cannot hold all of its values")
-    return source.whole()
-
-
-def _numpy(values: pa.ChunkedArray) -> Any:
-    array = values.to_numpy(zero_copy_only=False)
-    # a single chunk is Arrow's own memory, which a frame must not share: its users write to it
-    return array if array.flags.writeable else array.copy()
+    return source.chunks
 
 
 def _integers(source: Source) -> Built:
-    values = _plain(source, "int64")
-    if not values.null_count:
-        return Built(_numpy(values))
-    return Built(pd.arrays.IntegerArray(_numpy(values.fill_null(0)), _numpy(values.is_null())))
+    chunks = _plain(source, "int64")
+    values = numbers(chunks, "i8", 0, take=source.is_ours)
+    return Built(pd.arrays.IntegerArray(values, nulls(chunks)) if _any_null(chunks) else values)
 
 
 def _booleans(source: Source) -> Built:
-    values = _plain(source, "bool")
-    if not values.null_count:
-        return Built(_numpy(values))
-    return Built(pd.arrays.BooleanArray(_numpy(values.fill_null(False)), _numpy(values.is_null())))
+    chunks = _plain(source, "bool")
+    values = booleans(chunks)
+    return Built(pd.arrays.BooleanArray(values, nulls(chunks)) if _any_null(chunks) else values)
 
 
 def _floats(source: Source) -> Built:
-    values = _plain(source, str(source.storage))
-    if not values.null_count:
-        return Built(_numpy(values))
+    chunks = _plain(source, str(source.storage))
     notes: tuple[str, ...] = ()
-    if pc.any(pc.is_nan(values)).as_py():
+    if _any_null(chunks) and any(pc.any(pc.is_nan(chunk)).as_py() for chunk in chunks):
         notes = (f"column {source.name!r}: NULL and NaN are both NaN here",)
-    return Built(_numpy(values.fill_null(pa.scalar(float("nan"), values.type))), notes)
+    dtype = f"f{source.storage.bit_width // 8}"
+    return Built(numbers(chunks, dtype, np.nan, take=source.is_ours), notes)
+
+
+def _any_null(chunks: list[pa.Array]) -> bool:
+    return any(chunk.null_count for chunk in chunks)
 
 
 def _numeric(source: Source) -> Built:
-    values = _plain(source, "float64")
+    _plain(source, "float64")
     try:
-        floats = as_floats(values, declared=declared_scale(source.column.typmod) is not None)
+        floats = as_floats(source.whole(), declared=declared_scale(source.column.typmod) is not None)
     except (pa.ArrowInvalid, ArithmeticError):
         floats = None
     if floats is None:
@@ -148,7 +144,7 @@ def _numeric(source: Source) -> Built:
     notes = (
         (f"column {source.name!r}: rounded to float64, some values have more than 15 digits",) if floats.rounded else ()
     )
-    return Built(_numpy(floats.column.fill_null(float("nan"))), notes)
+    return Built(numbers(floats.column.chunks, "f8", np.nan, take=True), notes)
 
 
 def _dates(source: Source) -> Built:
@@ -159,12 +155,14 @@ def _dates(source: Source) -> Built:
         else _parsed(chunk, lambda text: parse_date(text, date_style=style) * 86_400, "datetime64[s]")
         for chunk in _readable(source, "datetime64[s]")
     ]
-    return Built(_moments(seconds, "s"))
+    # a date is half as wide as its seconds: what was made of it is ours
+    return Built(numbers(seconds, "M8[s]", np.datetime64("NaT"), take=True))
 
 
 def _timestamps(source: Source) -> Built:
     style = source.settings.date_style
-    return Built(_moments(_microseconds(source, lambda text: parse_timestamp(text, date_style=style)), "us"))
+    moments = _microseconds(source, lambda text: parse_timestamp(text, date_style=style))
+    return Built(numbers(moments, "M8[us]", np.datetime64("NaT"), take=source.is_ours))
 
 
 def _zoned(source: Source) -> Built:
@@ -174,10 +172,11 @@ def _zoned(source: Source) -> Built:
             raise ValueError("a year that cannot be shown in a zone")
         return moment
 
-    moments = _moments(_microseconds(source, parse), "us")
+    moments = numbers(_microseconds(source, parse), "i8", np.iinfo(np.int64).min, take=source.is_ours)
     readers = source.readers()
-    zoned = pd.Series(moments).dt.tz_localize("UTC").dt.tz_convert(readers.zone())
-    return Built(zoned.array, _notes(source, readers.remarks))
+    # integers are moments in UTC: where a dtype has a zone, nothing else is taken without a copy
+    zoned = pd.array(moments, dtype=pd.DatetimeTZDtype("us", readers.zone()), copy=False)
+    return Built(zoned, _notes(source, readers.remarks))
 
 
 def _microseconds(source: Source, parse: Callable[[str], int]) -> list[pa.Array]:
@@ -198,11 +197,6 @@ def _parsed(chunk: pa.Array, parse: Callable[[str], int], dtype: str) -> pa.Arra
         return pa.array([None if text is None else parse(text) for text in chunk.to_pylist()], pa.int64())
     except ValueError:
         raise Unfit(f"{dtype} cannot hold all of its values") from None
-
-
-def _moments(chunks: list[pa.Array], unit: str) -> Any:
-    nat = np.iinfo(np.int64).min
-    return _numpy(pa.chunked_array(chunks, pa.int64()).fill_null(nat)).view(f"M8[{unit}]")
 
 
 def _intervals(source: Source) -> Built:
@@ -229,17 +223,21 @@ def _needs_object(value: Interval | str | bytes | None) -> bool:
 
 
 def _text(source: Source) -> Built:
-    return Built(pd.array(_plain(source, "str").combine_chunks(), dtype="str"))
+    _plain(source, "str")
+    # one chunk is taken as it is; many would be slow ever after
+    whole = source.chunks[0] if len(source.chunks) == 1 else source.whole().combine_chunks()
+    return Built(pd.array(whole, dtype="str"))
 
 
 def _enum(source: Source) -> Built:
     labels = source.types[source.column.oid].labels
-    values = _plain(source, "category")
+    _plain(source, "category")
+    values = source.whole()
     codes = pc.index_in(values, pa.array(labels, TEXT))
     if codes.null_count != values.null_count:
         return Built(_text(source).array, (f"column {source.name!r} is str: its enum has changed since it was read",))
     dtype = pd.CategoricalDtype(pd.Index(labels, dtype="str"), ordered=True)
-    return Built(pd.Categorical.from_codes(_numpy(codes.fill_null(-1)), dtype=dtype))
+    return Built(pd.Categorical.from_codes(numbers(codes.chunks, "i4", -1, take=True), dtype=dtype))
 
 
 _RULES: Final[Mapping[int, Callable[[Source], Built]]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tusk_jupyter.results import builtin
+from tusk_jupyter.results.arrays import pieces
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Settings
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.moments import datetime_in
@@ -30,6 +31,7 @@ class Source:
     chunks: list[pa.Array]
     types: Mapping[int, TypeInfo]
     settings: Settings
+    is_ours: bool = False  # whether the chunks' memory may become the frame's: nobody reads them afterwards
 
     @property
     def storage(self) -> pa.DataType:
@@ -52,7 +54,7 @@ class Source:
     def objects(self, readers: Readers, read: Callable[[str], Any] | None = None) -> Iterator[Any]:
         """Yield a Python value per row, NULL as None; ``read`` in place of the type's own reader."""
         read = read or readers.of(self.column.oid)
-        for chunk in self.chunks:
+        for chunk in pieces(self.chunks):
             if chunk.type == TEXT:
                 yield from (None if text is None else read(text) for text in chunk.to_pylist())
             elif chunk.type == BYTES and self.column.oid != builtin.BYTEA:

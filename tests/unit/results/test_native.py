@@ -238,14 +238,24 @@ def test_only_the_rows_asked_for():
     assert [array.to_pylist() for (array,) in compiled.chunks] == [[1, 2], ["a", "b"]]
 
 
-def test_arrays_are_given_out_before_they_grow_too_large(monkeypatch):
-    monkeypatch.setattr(native, "ROWS_AT_ONCE", 10)
-    _, compiled = both([23], *([(b"1",)] * 4 for _ in range(8)))
-    assert [len(array) for array in compiled.chunks[0]] == [12, 12, 8]
-    monkeypatch.setattr(native, "ROWS_AT_ONCE", 10**6)
-    monkeypatch.setattr(native, "BYTES_AT_ONCE", 1000)
-    _, compiled = both([25], *([(b"x" * 400,)] for _ in range(6)))
-    assert [len(array) for array in compiled.chunks[0]] == [3, 3]
+def test_a_column_is_one_array_however_many_chunks_came():
+    rows = [(b"%d" % i, b"text %d" % i, None if i % 3 else b"2024-02-29") for i in range(300)]
+    python, compiled = both([23, 25, 1082], *(rows[i : i + 7] for i in range(0, 300, 7)))
+    made.assert_same(python, compiled)
+    assert [len(arrays) for arrays in compiled.chunks] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [2**16, 2**20 - 1, 2**20 + 1, 5 * 2**20])
+def test_columns_of_any_size_are_whole(size):
+    """Sizes at which memory is got in another way."""
+    value, rows = bytes(range(32, 127)) * 10, size // 950 + 1
+    decoder = native.NativeDecoder(made.columns([25, 20]), Settings(), native.addresses())
+    chunk = made.result([25, 20], [(value, b"7"), (None, None)])
+    for _ in range(rows):
+        decoder.append(chunk)
+    texts, numbers = (arrays[0] for arrays in decoder.finish({}).chunks)
+    assert texts.to_pylist() == [value.decode(), None] * rows
+    assert numbers.to_pylist() == [7, None] * rows
 
 
 def test_the_memory_held_is_known_at_any_time():
