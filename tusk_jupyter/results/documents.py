@@ -17,12 +17,12 @@ _SAFE_DIGITS: Final = 15
 
 def load_json(text: str) -> Any:
     """Return the Python value of a ``json``, whose text is as the user wrote it."""
-    return _whole(_json.decode(text), text)
+    return _whole(JSON.decode(text), text)
 
 
 def load_jsonb(text: str) -> Any:
     """Return the Python value of a ``jsonb``, in which no key occurs twice."""
-    return _whole(_jsonb.decode(text), text)
+    return _whole(JSONB.decode(text), text)
 
 
 def _whole(value: Any, text: str) -> Any:
@@ -52,5 +52,5 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-_jsonb: Final = json.JSONDecoder(parse_float=_exact, parse_constant=_constant)
-_json: Final = json.JSONDecoder(parse_float=_exact, parse_constant=_constant, object_pairs_hook=_pairs)
+JSONB: Final = json.JSONDecoder(parse_float=_exact, parse_constant=_constant)
+JSON: Final = json.JSONDecoder(parse_float=_exact, parse_constant=_constant, object_pairs_hook=_pairs)

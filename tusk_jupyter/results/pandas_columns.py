@@ -7,6 +7,7 @@ A rule per type, each with one way out: what its dtype cannot hold is :class:`Un
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import booleans, nulls, numbers
+from tusk_jupyter.results.batches import without_collector
 from tusk_jupyter.results.decode import TEXT, ZONED_MAX, ZONED_MIN
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.intervals import Interval, parse_interval
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.results.options import FrameOptions
     from tusk_jupyter.results.sources import Source
-    from tusk_jupyter.results.values import Remarks
+    from tusk_jupyter.results.values import Readers, Remarks
 
 
 class Unfit(Exception):
@@ -70,16 +72,26 @@ def _dtype_rule(source: Source, options: FrameOptions) -> Callable[[Source], Bui
 def objects(source: Source, options: FrameOptions) -> tuple[list[Any], tuple[str, ...]]:
     """Return a column as Python values, and the notes on those that are PostgreSQL's text."""
     readers = source.readers(uuid_objects=options.uuid == "object")
-    values = list(source.objects(readers))
+    with without_collector():
+        values = list(chain.from_iterable(source.objects(readers)))
     return values, _notes(source, readers.remarks)
 
 
 def _as_objects(source: Source, options: FrameOptions, unfit: str = "") -> Built:
     readers = source.readers(uuid_objects=options.uuid == "object")
-    # fromiter, because assigning a list of lists of one length would make a matrix of them
-    count = sum(map(len, source.chunks))
-    array = np.fromiter(source.objects(readers), dtype=object, count=count)
+    with without_collector():
+        array = _object_array(source, readers)
     return Built(array, _notes(source, readers.remarks, unfit))
+
+
+def _object_array(source: Source, readers: Readers) -> Any:
+    array = np.empty(sum(map(len, source.chunks)), object)
+    row = 0
+    for values in source.objects(readers):
+        # fromiter, because assigning a list of lists of one length would make a matrix of them
+        array[row : row + len(values)] = np.fromiter(values, object, len(values))
+        row += len(values)
+    return array
 
 
 def _notes(source: Source, remarks: Remarks, unfit: str = "") -> tuple[str, ...]:
@@ -201,7 +213,7 @@ def _parsed(chunk: pa.Array, parse: Callable[[str], int], dtype: str) -> pa.Arra
 
 def _intervals(source: Source) -> Built:
     readers = source.readers()
-    values = list(source.objects(readers, readers.guarded(parse_interval)))
+    values = list(chain.from_iterable(source.objects(readers, readers.guarded(parse_interval))))
     if any(map(_needs_object, values)):
         array = np.fromiter(values, dtype=object, count=len(values))
         unfit = (

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import pieces
+from tusk_jupyter.results.batches import UNREAD, batch_reader
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Settings
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.moments import datetime_in
@@ -51,35 +52,54 @@ class Source:
         """Return a builder of readers that counts what stays text in this column."""
         return Readers(self.settings, self.types, uuid_objects)
 
-    def objects(self, readers: Readers, read: Callable[[str], Any] | None = None) -> Iterator[Any]:
-        """Yield a Python value per row, NULL as None; ``read`` in place of the type's own reader."""
+    def objects(self, readers: Readers, read: Callable[[str], Any] | None = None) -> Iterator[list[Any]]:
+        """Yield the rows' Python values, some thousands at a time, NULL as None.
+
+        :param read: what reads a text in place of the type's own reader.
+        """
+        batch = None if read else batch_reader(self.column.oid, self.types)
         read = read or readers.of(self.column.oid)
         for chunk in pieces(self.chunks):
             if chunk.type == TEXT:
-                yield from (None if text is None else read(text) for text in chunk.to_pylist())
+                yield _at_once(chunk, batch) or [None if text is None else read(text) for text in chunk.to_pylist()]
             elif chunk.type == BYTES and self.column.oid != builtin.BYTEA:
-                yield from self._undecodable(chunk, readers, read)
+                yield self._undecodable(chunk, readers, read)
             else:
-                yield from self._stored(chunk, readers)
+                yield self._stored(chunk, readers)
 
-    def _undecodable(self, chunk: pa.Array, readers: Readers, read: Callable[[str], Any]) -> Iterator[Any]:
+    def _undecodable(self, chunk: pa.Array, readers: Readers, read: Callable[[str], Any]) -> list[Any]:
         encoding = codec(self.settings.encoding)
+        values: list[Any] = []
         for raw in chunk.to_pylist():
             try:
-                yield None if raw is None else read(raw.decode(encoding))
+                values.append(None if raw is None else read(raw.decode(encoding)))
             except UnicodeDecodeError:
                 readers.remarks.unreadable.add(repr(raw))
-                yield raw
+                values.append(raw)
+        return values
 
-    def _stored(self, chunk: pa.Array, readers: Readers) -> Iterator[Any]:
+    def _stored(self, chunk: pa.Array, readers: Readers) -> list[Any]:
         if self.column.oid == builtin.TIMESTAMPTZ:
             zone = readers.zone()
-            moments = chunk.view(pa.int64()).to_pylist()
-            yield from (None if m is None else datetime_in(m, zone) for m in moments)
-        elif self.column.oid == builtin.FLOAT4:
+            return [None if m is None else datetime_in(m, zone) for m in chunk.view(pa.int64()).to_pylist()]
+        if self.column.oid == builtin.FLOAT4:
             # the shortest text of a float4, as PostgreSQL writes it, not the float8 nearest to its bits
             values: np.ndarray[Any, Any] = chunk.to_numpy(zero_copy_only=False)
             nulls = chunk.is_null().to_pylist()
-            yield from (None if null else float(str(v)) for v, null in zip(values, nulls, strict=True))
-        else:
-            yield from chunk.to_pylist()
+            return [None if null else float(str(v)) for v, null in zip(values, nulls, strict=True)]
+        stored: list[Any] = chunk.to_pylist()
+        return stored
+
+
+def _at_once(chunk: pa.Array, batch: Callable[[pa.Array], list[Any]] | None) -> list[Any] | None:
+    """Return the values of a chunk of texts read together, None where they have to be read one by one."""
+    if batch is None or chunk.null_count == len(chunk):
+        return None
+    try:
+        values = batch(chunk.drop_null())
+    except UNREAD:
+        return None
+    if not chunk.null_count:
+        return values
+    in_order = iter(values)
+    return [next(in_order) if is_valid else None for is_valid in chunk.is_valid().to_pylist()]
