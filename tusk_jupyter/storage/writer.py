@@ -1,9 +1,10 @@
 """The one thread that writes ``tusk.db``: jobs in the order they came, those that can wait together.
 
 No caller waits for the disk or needs a lock. A loop of statements that each write a row of history would fight the
-writer for the interpreter, so those rows wait up to 50 ms for one another. Where there is no room on the disk, or
-another kernel builds an index for half a minute, they wait in memory, 10,000 of them, until they can be written;
-whoever waits for an answer gets one. The file is opened here as well, because a repair may take that long, too.
+writer for the interpreter, so those rows wait up to 50 ms for one another, and meanwhile none of them wakes it. Where
+there is no room on the disk, or another kernel builds an index for half a minute, they wait in memory, 10,000 of them,
+until they can be written; whoever waits for an answer gets one. The file is opened here as well, because a repair may
+take that long, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import contextvars
 import logging
 import queue
 import threading
-import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -53,6 +53,7 @@ class Writer:
         self.opened: Future[None] = Future()
         self._handle = handle
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
         self._waiting: deque[_Job] = deque()
         self._dropped = 0
         self._told = False
@@ -78,6 +79,7 @@ class Writer:
         """Write what is queued and close the file; closing twice is fine."""
         self._closed = True
         self._jobs.put(None)
+        self._hurry.set()
         self._thread.join(timeout=CLOSE_TIMEOUT_S)
 
     def _put(self, job: _Job) -> Future[Any]:
@@ -85,6 +87,8 @@ class Writer:
             job.future.set_exception(StorageError("tusk.db is closed"))
         else:
             self._jobs.put(job)
+            if job.soon:
+                self._hurry.set()
         return job.future
 
     def _open(self) -> bool:
@@ -113,17 +117,18 @@ class Writer:
 
     def _batch(self, job: _Job) -> tuple[list[_Job], bool]:
         """Return the job with those that come within its time, and whether the end came with them."""
-        batch, until = [job], time.monotonic() + (0.0 if job.soon else BATCH_S)
+        if not job.soon:
+            self._hurry.wait(BATCH_S)
+        self._hurry.clear()
+        batch = [job]
         while len(batch) < BATCH_JOBS and batch[-1].run is not None:
             try:
-                following = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+                following = self._jobs.get_nowait()
             except queue.Empty:
                 break
             if following is None:
                 return batch, True
             batch.append(following)
-            if following.soon:
-                break
         return batch, False
 
     def _run(self, batch: list[_Job]) -> None:
