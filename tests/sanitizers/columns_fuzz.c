@@ -6,6 +6,7 @@
 
 #define _GNU_SOURCE
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,15 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+
+static uint64_t state;
+
+static unsigned below(unsigned limit) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 33) % limit;
+}
 
 static long live, failing; /* how many blocks there are; how many allocations until one fails */
 
@@ -42,10 +52,12 @@ static void *counted_mmap(void *where, size_t size, int protection, int flags, i
     return mmap(where, size, protection, flags, file, offset);
 }
 
-static void *counted_mremap(void *old, size_t size, size_t wanted, int flags) {
+static void *counted_mremap(void *old, size_t size, size_t wanted, int flags, void *where) {
     if (failing > 0 && --failing == 0) return MAP_FAILED;
-    mapped += wanted - size;
-    return mremap(old, size, wanted, flags);
+    if (flags == 0 && below(2)) return MAP_FAILED; /* as if something lay there */
+    void *moved = flags ? mremap(old, size, wanted, flags, where) : mremap(old, size, wanted, 0);
+    if (moved != MAP_FAILED) mapped -= flags ? size : size - wanted;
+    return moved;
 }
 
 static int counted_munmap(void *where, size_t size) {
@@ -53,8 +65,9 @@ static int counted_munmap(void *where, size_t size) {
     return munmap(where, size);
 }
 
+#define TWO(flags, where, ...) flags, where
 #define mmap counted_mmap
-#define mremap counted_mremap
+#define mremap(old, size, wanted, ...) counted_mremap(old, size, wanted, TWO(__VA_ARGS__, NULL, ))
 #define munmap counted_munmap
 #endif
 
@@ -64,15 +77,6 @@ static int counted_munmap(void *where, size_t size) {
 
 #define MUST(condition) \
     if (!(condition)) { fprintf(stderr, "line %d: %s\n", __LINE__, #condition); abort(); }
-
-static uint64_t state;
-
-static unsigned below(unsigned limit) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state >> 33) % limit;
-}
 
 typedef struct {
     int length, is_null;
