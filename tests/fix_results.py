@@ -1,4 +1,4 @@
-"""Runs one statement as execution does (extended protocol, text, chunks) and decodes it."""
+"""Runs one statement as execution does (extended protocol, chunks, text or binary) and decodes it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tusk_jupyter.results.types import TYPE_INFO_SQL, oid_array, parse_type_info
 CHUNK_ROWS = 7
 
 
-def chunks(conn, sql, params=None):
+def chunks(conn, sql, params=None, *, binary=False):
     pgconn = conn.pgconn
-    pgconn.send_query_params(sql.encode(), params, result_format=pq.Format.TEXT)
+    pgconn.send_query_params(sql.encode(), params, result_format=pq.Format(binary))
     pgconn.set_chunked_rows_mode(CHUNK_ROWS)
     waiting.wait(generators.send(pgconn), pgconn.socket)
     failed = None
@@ -31,8 +31,9 @@ def parameter(conn, name):
     return (conn.pgconn.parameter_status(name) or b"").decode()
 
 
-def settings_of(conn):
+def settings_of(conn, *, binary=False):
     return Settings(
+        binary=binary,
         date_style=parameter(conn, b"DateStyle"),
         interval_style=parameter(conn, b"IntervalStyle"),
         time_zone=parameter(conn, b"TimeZone"),
@@ -49,11 +50,11 @@ def type_info(conn, oids):
     return parse_type_info(rows)
 
 
-def decode(conn, sql):
+def decode(conn, sql, *, binary=False):
     decoder = None
-    for chunk in chunks(conn, sql):
+    for chunk in chunks(conn, sql, binary=binary):
         if decoder is None:
-            settings = settings_of(conn)
+            settings = settings_of(conn, binary=binary)
             decoder = decoder_for(columns_of(chunk, settings.encoding), settings)
         decoder.append(chunk)
     types = type_info(conn, decoder.unknown_oids) if decoder.unknown_oids else {}

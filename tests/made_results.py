@@ -63,9 +63,9 @@ def assert_same(decoded, other):
         mine, its = runs(mine), runs(its)  # noqa: PLW2901
         assert [a.type for a in mine] == [a.type for a in its], column
         for a, b in zip(mine, its, strict=True):
-            assert _bits(a).equals(_bits(b)), (column, a, b)
+            assert bits(a).equals(bits(b)), (column, a, b)
 
 
-def _bits(array):
+def bits(array):
     """NaN equals nothing, its bits do; and so -0.0 is not 0.0."""
     return array.view({4: pa.int32(), 8: pa.int64()}[array.type.bit_width // 8]) if pa.types.is_floating(array.type) else array

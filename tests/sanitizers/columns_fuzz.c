@@ -115,6 +115,21 @@ static const char *WELL_FORMED[][6] = {
                      "1969-12-31 23:59:59.999999+01", "9000-01-01 00:00:00-08", "2000-01-01 00:00:00+14"},
 };
 
+/* of the width that the kind has, around zero and around the ends of what it can hold */
+static size_t make_binary(enum kind kind, char *bytes) {
+    static const size_t WIDTHS[KINDS] = {
+        [BINARY_INT16] = 2, [BINARY_INT32] = 4, [BINARY_INT64] = 8, [BINARY_OID] = 4, [BINARY_FLOAT32] = 4,
+        [BINARY_FLOAT64] = 8, [BINARY_BOOL] = 1, [BINARY_DATE32] = 4, [BINARY_TIMESTAMP] = 8,
+        [BINARY_TIMESTAMPTZ] = 8, [BINARY_UUID] = 16};
+    size_t width = WIDTHS[kind];
+    char fill = below(4) || kind == BINARY_BOOL ? 0 : (char)0xff;
+    memset(bytes, fill, width);
+    size_t random = kind == BINARY_DATE32 ? 2 : kind >= BINARY_TIMESTAMP && kind <= BINARY_TIMESTAMPTZ ? 6 : width;
+    for (size_t i = width - random; i < width; i++) bytes[i] = (char)(kind == BINARY_BOOL ? below(2) : below(256));
+    if (kind != BINARY_BOOL && below(100) == 0) bytes[0] ^= (char)below(256);
+    return width;
+}
+
 static cell make(enum kind kind, unsigned oddity) {
     cell made = {0, 0, NULL};
     unsigned chance = below(1000);
@@ -128,8 +143,8 @@ static cell make(enum kind kind, unsigned oddity) {
         length = below(70);
         for (size_t i = 0; i < length; i++) text[i] = (char)below(256);
     } else {
-        strcpy(text, WELL_FORMED[kind][below(6)]);
-        length = strlen(text);
+        if (kind > RAW) length = make_binary(kind, text);
+        else strcpy(text, WELL_FORMED[kind == RAW ? TEXT : kind][below(6)]), length = strlen(text);
         if (chance < 150 + oddity && length) {
             static const char PUT[] = "0919+-.e: \\x\xff\x80tf";
             size_t position = below((unsigned)length);
@@ -164,7 +179,7 @@ static void check(const column *c) {
         MUST(end >= last && (i || end == 0));
     }
     MUST((size_t)last == c->data.size);
-    MUST(c->kind != TEXT || is_utf8(c->data.bytes, c->data.size));
+    MUST((c->kind != TEXT && c->kind != BINARY_UUID) || is_utf8(c->data.bytes, c->data.size));
 }
 
 static void take(column *c, int64_t rows) {
@@ -219,7 +234,7 @@ int main(int argc, char **argv) {
         int count = (int)below(7);
         field *fields = calloc((size_t)count + 1, sizeof *fields);
         int64_t rows[8] = {0};
-        for (int i = 0; i < count; i++) fields[i].kept.kind = (enum kind)below(RAW);
+        for (int i = 0; i < count; i++) fields[i].kept.kind = (enum kind)below(KINDS);
         for (unsigned chunks = 1 + below(6); chunks > 0; chunks--) feed(fields, count, rows);
         for (int i = 0; i < count; i++) take(&fields[i].kept, rows[i]);
         free(fields);

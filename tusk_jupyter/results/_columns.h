@@ -1,4 +1,4 @@
-/* Columns out of the text of a PGresult, in Arrow's layout; knows neither Python nor how libpq was found.
+/* Columns out of a PGresult, in Arrow's layout; knows neither Python nor how libpq was found.
 
 What is read here is a strict subset of what PostgreSQL writes: a value outside of it makes its column *refuse* the
 chunk, which is then kept as it came, for the decoder in Python to decide. So nothing is ever guessed, and whatever is
@@ -33,7 +33,11 @@ typedef struct {
 } accessors;
 
 /* the order is native.py's */
-enum kind { TEXT, INT64, FLOAT32, FLOAT64, BOOL, BYTEA, DATE32, TIMESTAMP, TIMESTAMPTZ, RAW, KINDS };
+enum kind {
+    TEXT, INT64, FLOAT32, FLOAT64, BOOL, BYTEA, DATE32, TIMESTAMP, TIMESTAMPTZ, RAW,
+    BINARY_INT16, BINARY_INT32, BINARY_INT64, BINARY_OID, BINARY_FLOAT32, BINARY_FLOAT64, BINARY_BOOL,
+    BINARY_DATE32, BINARY_TIMESTAMP, BINARY_TIMESTAMPTZ, BINARY_UUID, KINDS
+};
 
 enum outcome { STORED, REFUSED, BROKEN, NO_MEMORY };
 
@@ -59,13 +63,18 @@ static void clear(column *c) {
     c->rows = c->nulls = 0;
 }
 
-static inline bool has_data(enum kind kind) { return kind == TEXT || kind == BYTEA || kind == RAW; }
+static inline bool has_data(enum kind kind) {
+    return kind == TEXT || kind == BYTEA || kind == RAW || kind == BINARY_UUID;
+}
 
 static size_t size_of_values(enum kind kind, int64_t rows) {
     size_t n = (size_t)rows;
     if (has_data(kind)) return (n + 1) * 8;
-    if (kind == BOOL) return (n + 7) / 8;
-    return n * (kind == FLOAT32 || kind == DATE32 ? 4 : 8);
+    switch (kind) {
+    case BOOL: case BINARY_BOOL: return (n + 7) / 8;
+    case FLOAT32: case DATE32: case BINARY_FLOAT32: case BINARY_DATE32: return n * 4;
+    default: return n * 8;
+    }
 }
 
 static size_t size_of(const column *c) {
@@ -509,6 +518,8 @@ static enum outcome store_data(const source *in, column *c, int field, int first
     END_CELL
 }
 
+#include "_binary.h"
+
 static enum outcome store(const source *in, column *c, int field, int first, int last, int more) {
     switch (c->kind) {
     case INT64: return store_fixed(in, c, field, first, last, more, 8, read_int64);
@@ -518,7 +529,8 @@ static enum outcome store(const source *in, column *c, int field, int first, int
     case TIMESTAMP: return store_fixed(in, c, field, first, last, more, 8, read_timestamp);
     case TIMESTAMPTZ: return store_fixed(in, c, field, first, last, more, 8, read_timestamptz);
     case BOOL: return store_bools(in, c, field, first, last, more);
-    default: return store_data(in, c, field, first, last, more);
+    case TEXT: case BYTEA: case RAW: return store_data(in, c, field, first, last, more);
+    default: return store_binary(in, c, field, first, last, more);
     }
 }
 

@@ -119,7 +119,7 @@ static PyObject *Columns_new(PyTypeObject *type, PyObject *arguments, PyObject *
     }
     if (!PyArg_ParseTuple(arguments, "y#O!", &kinds, &count, &PyTuple_Type, &addresses)) return NULL;
     for (Py_ssize_t i = 0; i < count; i++)
-        if (kinds[i] >= RAW) {
+        if (kinds[i] >= KINDS) {
             PyErr_SetString(PyExc_ValueError, "no such kind of column");
             return NULL;
         }

@@ -1,11 +1,11 @@
 """Chunks of a result → one compact array per column and chunk.
 
-The rows come as text, some hundreds to a chunk, and psycopg's compiled row loader gives their bytes at 17 ns a value.
-They are turned into Arrow arrays column by column at once: text as it is, numbers and ISO dates cast by Arrow (1.8
-million values of six types in 0.2 s; a Python object per value, kept until the end, costs four times that and 6 to 20
-times the memory). A chunk with a value its cast refuses (``infinity``, BC, an offset with seconds) keeps PostgreSQL's
-text, and bytes that are no text in the session's encoding stay bytes: what that means for the column is decided when
-the frame is made, with every value in view.
+The rows come some hundreds to a chunk, and psycopg's compiled row loader gives their bytes at 17 ns a value. They are
+turned into Arrow arrays column by column at once: text as it is, numbers and ISO dates cast by Arrow (1.8 million
+values of six types in 0.2 s; a Python object per value, kept until the end, costs four times that and 6 to 20 times
+the memory). A chunk with a value its cast refuses (``infinity``, BC, an offset with seconds) keeps PostgreSQL's text,
+and bytes that are no text in the session's encoding stay bytes: what that means for the column is decided when the
+frame is made, with every value in view. What came in binary is read by :mod:`~tusk_jupyter.results.binary`.
 
 This is what decides and what is always there. The compiled decoder (:mod:`~tusk_jupyter.results.native`) makes the
 same arrays from the same ``PGresult`` wherever it was built, and asks this one about every chunk with a value that it
@@ -69,6 +69,7 @@ class Settings:
     interval_style: str = "postgres"
     time_zone: str = "UTC"
     encoding: str = "UTF8"
+    binary: bool = False  # the format that was asked for, of every column
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Decoder:
         self._columns = tuple(columns)
         self._settings = settings
         self._chunks: tuple[list[pa.Array], ...] = tuple([] for _ in columns)
-        self._stores = [store_for(column.oid, codec(settings.encoding)) for column in columns]
+        self._stores = [self._store_for(column.oid) for column in columns]
         self._transformer = Transformer(_CONTEXT)
         self._transformer.set_loader_types([builtin.BYTEA] * len(columns), Format.BINARY)
 
@@ -149,6 +150,13 @@ class Decoder:
         finally:
             self._transformer.set_pgresult(None, set_loaders=False)  # or the chunk would live as long as the decoder
 
+    def _store_for(self, oid: int) -> Callable[[Iterable[bytes | None] | pa.Array], pa.Array]:
+        if not self._settings.binary:
+            return store_for(oid, codec(self._settings.encoding))
+        from tusk_jupyter.results import binary
+
+        return binary.store_for(oid, self._settings)
+
     def _keep(self, index: int, array: pa.Array) -> None:
         self._kept_bytes += array.get_total_buffer_size()  # 5 µs less than nbytes, which looks into slices
         self._chunks[index].append(array)
@@ -175,7 +183,7 @@ def store_for(oid: int, encoding: str) -> Callable[[Iterable[bytes | None] | pa.
     cast = _CASTS.get(oid)
 
     def store(values: Iterable[bytes | None] | pa.Array) -> pa.Array:
-        text = _text(values, encoding)
+        text = read_text(values, encoding)
         if target is None or text.type != TEXT:
             return text
         try:
@@ -186,7 +194,8 @@ def store_for(oid: int, encoding: str) -> Callable[[Iterable[bytes | None] | pa.
     return _store_bytea if oid == builtin.BYTEA else store
 
 
-def _text(values: Iterable[bytes | None] | pa.Array, encoding: str) -> pa.Array:
+def read_text(values: Iterable[bytes | None] | pa.Array, encoding: str) -> pa.Array:
+    """Return the values as :data:`TEXT`, or as the :data:`BYTES` that they are where the encoding does not fit."""
     raw = values if isinstance(values, pa.Array) else pa.array(values, BYTES)
     try:
         if encoding == UTF8:
@@ -201,7 +210,7 @@ def _store_bytea(values: Iterable[bytes | None] | pa.Array) -> pa.Array:
     try:
         return pa.array([None if value is None else parse_bytea(value) for value in raw], BYTES)
     except ValueError:
-        return _text(raw, UTF8)
+        return read_text(raw, UTF8)
 
 
 def _booleans(text: pa.Array) -> pa.Array:

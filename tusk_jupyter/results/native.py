@@ -63,6 +63,22 @@ _KINDS: Final[Mapping[int, int]] = {
     builtin.TIMESTAMPTZ: 8,
 }
 _TEXT: Final = 0
+_AS_IT_COMES: Final = 9
+# what is not here is text in this format too
+_BINARY_KINDS: Final[Mapping[int, int]] = {
+    builtin.BYTEA: _AS_IT_COMES,
+    builtin.INT2: 10,
+    builtin.INT4: 11,
+    builtin.INT8: 12,
+    builtin.OID: 13,
+    builtin.FLOAT4: 14,
+    builtin.FLOAT8: 15,
+    builtin.BOOL: 16,
+    builtin.DATE: 17,
+    builtin.TIMESTAMP: 18,
+    builtin.TIMESTAMPTZ: 19,
+    builtin.UUID: 20,
+}
 
 
 def decoder_for(columns: Sequence[Column], settings: Settings) -> Decoder:
@@ -130,7 +146,8 @@ class NativeDecoder(Decoder):
 
         super().__init__(columns, settings)
         self._types = [STORAGE.get(column.oid, TEXT) for column in columns]
-        self._held = _decode.Columns(bytes(_KINDS.get(column.oid, _TEXT) for column in columns), addresses)
+        kinds = _BINARY_KINDS if settings.binary else _KINDS
+        self._held = _decode.Columns(bytes(kinds.get(column.oid, _TEXT) for column in columns), addresses)
 
     @property
     def nbytes(self) -> int:

@@ -346,7 +346,7 @@ def test_a_second_thread_is_refused_while_one_appends(compiled):
 @pytest.mark.parametrize(
     ("kinds", "addresses", "error"),
     [
-        (b"\x09", (1, 1, 1, 1, 1), ValueError),
+        (b"\x15", (1, 1, 1, 1, 1), ValueError),
         (b"\xff", (1, 1, 1, 1, 1), ValueError),
         (b"\x00", (1, 1, 0, 1, 1), ValueError),
         (b"\x00", (1, 1, 1, 1), IndexError),
