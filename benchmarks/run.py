@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,25 +60,35 @@ def main() -> None:
     with prepared(options.cache, options.perf) as place:
         about = _about(place, quick=options.quick)
         print(_heading(about))
-        done = [_done(plan(place, quick=options.quick)) for name in options.only or PLANS for plan in PLANS[name]]
+        done = []
+        for name in options.only or PLANS:
+            for plan in PLANS[name]:
+                done.append(_done(plan(place, quick=options.quick), options.rounds))
+                if options.save:
+                    _save(options.save, about, done)
     print(report.summary(headline.ROWS, done))
-    if options.save:
-        records = {measurement.name: report.record(measurement, measured) for measurement, measured in done}
-        options.save.write_text(
-            json.dumps(about | {"measurements": records}, indent=1, ensure_ascii=False) + "\n", "utf-8"
-        )
 
 
-def _done(measurement: Measurement) -> tuple[Measurement, Measured]:
+def _done(measurement: Measurement, rounds: int | None) -> tuple[Measurement, Measured]:
+    """Measure, and print it: a run that is stopped has shown what was done."""
+    if rounds is not None:
+        measurement = replace(measurement, rounds=min(rounds, measurement.rounds))
     done = measured(measurement)
     print(report.tables(measurement, done), flush=True)
     return measurement, done
+
+
+def _save(file: Path, about: dict[str, Any], done: list[tuple[Measurement, Measured]]) -> None:
+    records = {measurement.name: report.record(measurement, measured) for measurement, measured in done}
+    text = json.dumps(about | {"measurements": records}, indent=1, ensure_ascii=False)
+    file.write_text(text + "\n", "utf-8")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", choices=PLANS, help="these measurements instead of all")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run? its figures mean nothing")
+    parser.add_argument("--rounds", type=int, metavar="N", help="at most so many rounds, where a measurement has more")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write everything measured to FILE, as JSON")
     parser.add_argument("--perf", type=Path, metavar="DIR", help="profile ours with perf into DIR: slower than it is")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where the peers' environment is kept")

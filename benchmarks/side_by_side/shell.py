@@ -64,16 +64,19 @@ def time_code(
         "answer": str(answer),
         "profile": _profile(place, subject, label or "-".join(timed)),
     }
-    done = subprocess.run(
-        # -P: the child's folder is no place to import from
-        [place.python(subject), "-P", str(CHILD), json.dumps(job)],
-        env=place.environment(**(variables or {})),
-        cwd=place.scratch,
-        text=True,
-        capture_output=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            # -P: the child's folder is no place to import from
+            [place.python(subject), "-P", str(CHILD), json.dumps(job)],
+            env=place.environment(**(variables or {})),
+            cwd=place.scratch,
+            text=True,
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ChildFailed(subject.name, f"not done after {LIMIT_S:.0f} s") from None
     if not answer.exists():
         raise ChildFailed(subject.name, f"{done.stdout}\n{done.stderr}\n")
     told = json.loads(answer.read_text("utf-8"))
