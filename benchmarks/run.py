@@ -66,7 +66,8 @@ def main() -> None:
                 done.append(_done(plan(place, quick=options.quick), options.rounds))
                 if options.save:
                     _save(options.save, about, done)
-    print(report.summary(headline.ROWS, done))
+    if any(aim.row for measurement, _ in done for aim in measurement.aims):
+        print(report.summary(headline.ROWS, done))
 
 
 def _done(measurement: Measurement, rounds: int | None) -> tuple[Measurement, Measured]:
