@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tusk_jupyter import errors
 from tusk_jupyter.connections.session import Command, Reply
 from tusk_jupyter.errors import TuskError
-from tusk_jupyter.queries import classify, values
+from tusk_jupyter.queries import classify, formats, values
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -113,14 +113,21 @@ class Delivery:
             advice="Nothing was run. SET client_encoding = 'UTF8' takes every character; lone surrogates fit nowhere.",
         )
 
-    def _send(self, command: Command, *, rows: bool = True) -> bool:
-        """Send a command of the user's, keep its reply, and return whether it succeeded."""
+    def _send(self, command: Command, *, rows: bool = True, most: int | None = None) -> bool:
+        """Send a command of the user's, keep its reply, and return whether it succeeded.
+
+        :param most: the most rows that it can give.
+        """
+        binary = rows and not self.sink.needs_text
+        choose = formats.chooser(self.session, self.statement, most=most) if binary else None
         on_rows = self._take if rows else None
-        self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add)
+        self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add, choose=choose)
         if self._refused is not None:
             # rows of a statement that changes data come when it is through
             raise self._refused if self.reply.error is not None else self.sink.after_run(self._refused)
         if self.reply.error is None and rows:
+            if most is None:
+                formats.remember(self.session, self.statement, self.sink.received)
             self.sink.learn_types()
         return self.reply.error is None
 
@@ -152,7 +159,7 @@ class Delivery:
         try:
             if self._send(Command(declare + command.text, command.values, command.oids, command.formats), rows=False):
                 self.prefix_length = 0
-                done = self._send(Command(f"fetch forward {limit + 1} from {name}".encode()))
+                done = self._send(Command(f"fetch forward {limit + 1} from {name}".encode()), most=limit + 1)
         finally:
             if self.session.lost is None:
                 self._end_cursor(name, own=own, done=done)

@@ -35,6 +35,7 @@ class FileSink(RowSink):
             raise InternalError("there is no file to write to")
         self._options = options
         self._destination = options.destination
+        self.needs_text = options.destination.kind == "csv"
         self._file: ResultFile | None = None
         self._how: Settings | None = None
         self._changes_data = False
@@ -72,7 +73,7 @@ class FileSink(RowSink):
             self._destination.kind,
             self.columns,
             types=self._decoded_types(),
-            settings=self._settings(),
+            settings=self._settings(described),
             options=self._options.frame,
         )
 
@@ -129,7 +130,7 @@ class FileSink(RowSink):
         from tusk_jupyter.results.decode import columns_of
 
         if self._how is None:
-            self._how = self._settings()
+            self._how = self._settings(chunk)
             if not chunk.nfields:
                 raise self._without_columns("It has run, no file was written.")
             came = [(c.oid, c.typmod) for c in columns_of(chunk, self._how.encoding)]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg.pq import Format
+
 from tusk_jupyter.queries import classify
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class RowSink:
     """Takes the chunks of one statement's result."""
 
     describes = False  # whether it has to know the columns before the statement is sent
+    needs_text = False  # whether it wants what PostgreSQL writes, not what that stands for
     written: Written | None = None
 
     def __init__(
@@ -91,15 +94,16 @@ class RowSink:
     def _start(self, chunk: PGresult) -> Decoder:
         from tusk_jupyter.results import decode, native
 
-        settings = self._settings()
+        settings = self._settings(chunk)
         self.columns = tuple(decode.columns_of(chunk, settings.encoding))
         self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
         return native.decoder_for(self.columns, settings)
 
-    def _settings(self) -> Settings:
+    def _settings(self, chunk: PGresult) -> Settings:
         from tusk_jupyter.results.decode import Settings
 
         return Settings(
+            binary=chunk.nfields > 0 and chunk.fformat(0) == Format.BINARY,
             date_style=self._session.parameter("DateStyle") or "ISO, MDY",
             interval_style=self._session.parameter("IntervalStyle") or "postgres",
             time_zone=self._session.parameter("TimeZone") or "UTC",
