@@ -147,7 +147,6 @@ def _run(
         deliver=deliver,
     )
     begun(kernel, connection, execution)
-    execution.submit()
     outcome = execution.wait((lambda: on_tick(execution)) if on_tick is not None else None)
     ended(kernel, connection, script, execution, outcome, history=True)
     if outcome.error is not None:

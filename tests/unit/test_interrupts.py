@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -36,3 +37,22 @@ def test_what_arrives_after_the_time_is_over_is_disposed_of():
 
 def test_what_is_in_time_is_returned():
     assert interrupts.call("test", lambda: "opened", timeout=30, late=[].append) == "opened"
+
+
+def test_an_interrupt_while_something_begins_is_counted():
+    counts = []
+
+    def start():
+        signal.raise_signal(signal.SIGINT)
+        return Future()
+
+    assert not interrupts.begin(start, on_interrupt=lambda count: counts.append(count) or True, on_tick=lambda: False)
+    assert counts == [1]
+
+
+def test_the_handler_that_was_there_is_there_again():
+    before = signal.getsignal(signal.SIGINT)
+    future = Future()
+    future.set_result(None)
+    assert interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False)
+    assert signal.getsignal(signal.SIGINT) is before

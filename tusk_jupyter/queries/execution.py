@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter import errors, interrupts, translate
+from tusk_jupyter import interrupts, translate
 from tusk_jupyter.connections.session import CancelledBeforeSentError, SessionLostError, Token
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
 from tusk_jupyter.queries import classify, endings, lost
@@ -128,21 +128,20 @@ class Execution:
         """Milliseconds since it was submitted."""
         return (time.monotonic() - self._start) * 1000
 
-    def submit(self) -> Execution:
+    def submit(self) -> Future[Outcome]:
         """Queue it on the session's worker; return at once."""
         self._future = self.session.submit(self._perform)
-        return self
+        return self._future
 
     # -- the waiting side -----------------------------------------------------------------------------------------
 
     def wait(self, on_tick: Callable[[], None] | None = None, *, deadline: Deadline | None = None) -> Outcome:
         """Wait for the outcome; an interrupt cancels, a second one (or 5 s of silence) gives the session up.
 
+        What was not submitted yet is submitted here, where an interrupt is counted already.
+
         :param deadline: when the statement is cancelled as timed out.
-        :raises QueryInterrupted: when an interrupt stopped it.
         """
-        if self._future is None:
-            raise errors.InternalError("the statement was not submitted")
 
         def interrupted(count: int) -> bool:
             self.cancel("interrupt")
@@ -159,9 +158,10 @@ class Execution:
             silent = not self._answered and time.monotonic() - self._asked_at > GIVE_UP_S
             return self._is_queued() or silent
 
-        if interrupts.wait(self._future, on_interrupt=interrupted, on_tick=tick):
-            return self._future.result()
-        return self._leave()
+        future = self._future
+        start = self.submit if future is None else lambda: future
+        done = interrupts.begin(start, on_interrupt=interrupted, on_tick=tick)
+        return self._future.result() if done and self._future is not None else self._leave()
 
     def _is_queued(self) -> bool:
         """Whether a cancelled statement still waits for its turn; once seen so, it is never sent, whatever follows."""

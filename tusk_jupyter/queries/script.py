@@ -108,11 +108,10 @@ class Script:
         except TuskError as error:
             error.transaction = error.transaction or lost.transaction_sentence(self.session.transaction)
             return None, Outcome(None, error, self.session.transaction, "failed")
-        options = replace(self.options, savepoint=self.on_error == "savepoint")
+        options = replace(self.options, savepoint=True) if self.on_error == "savepoint" else self.options
         execution = Execution(self.session, statement=statement, bound=bound, source=self.source, options=options)
         if self.on_start is not None:
             self.on_start(execution)
-        execution.submit()
         tick = self.on_tick
         outcome = execution.wait((lambda: tick(execution)) if tick is not None else None, deadline=deadline)
         return execution, outcome
