@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
@@ -70,6 +72,16 @@ def test_sql_takes_its_keywords_and_nothing_else(connection):
 def test_sql_returns_the_last_rows_or_none(connection):
     assert api.sql("create temp table t (a int)") is None
     assert api.sql("select 1 as a; select 2 as b; insert into t values (1)")["b"].tolist() == [2]
+
+
+def test_a_result_that_nobody_holds_is_gone_without_the_collector_of_cycles(connection):
+    gc.disable()
+    try:
+        result = weakref.ref(api.sql("select 1 as a"))
+        api.sql("select 2 as a")
+        wait_until(lambda: result() is None)
+    finally:
+        gc.enable()
 
 
 def test_sql_displays_nothing(shell, connection):

@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import selectors
 import socket
 import threading
 import time
@@ -60,6 +59,7 @@ CHUNK_ROWS = 500
 NEAR_S = 0.002
 CANCEL_TIMEOUT_S = 2.0
 BARRIER_S = 0.1
+_STATUS = {int(status): status.name for status in pq.TransactionStatus}
 _ROWS = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SINGLE_TUPLE)
 
 
@@ -206,13 +206,13 @@ class Session:
     @property
     def transaction_status(self) -> str:
         """IDLE, ACTIVE, INTRANS, INERROR or UNKNOWN, as libpq knows it without asking."""
-        return pq.TransactionStatus(self._conn.pgconn.transaction_status).name
+        return _STATUS[self._conn.pgconn.transaction_status]
 
     @property
     def transaction(self) -> Transaction | None:
         """The open transaction, if there is one."""
-        status, since = self.transaction_status, self._began
-        if since is None or status not in {"INTRANS", "INERROR"}:
+        since = self._began
+        if since is None or (status := self.transaction_status) not in {"INTRANS", "INERROR"}:
             return None
         return Transaction("open" if status == "INTRANS" else "failed", since, self._statements)
 
@@ -258,6 +258,7 @@ class Session:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            del job  # its result is not to be held until the next one
             self._settle()
 
     def _settle(self) -> None:
@@ -398,12 +399,8 @@ class Session:
             raise SessionLostError(self.lost or "closed", sent=False)
         pgconn = self._conn.pgconn
         if self.lost is None and pgconn.status == pq.ConnStatus.OK:
-            # not select(): it refuses descriptors beyond 1023
-            with selectors.DefaultSelector() as selector:
-                selector.register(pgconn.socket, selectors.EVENT_READ)
-                if not selector.select(0):
-                    return
             try:
+                # libpq's sockets never block: the first takes the server's last words, the second meets the end
                 pgconn.consume_input()
                 pgconn.consume_input()
             except psycopg.OperationalError as error:

@@ -115,6 +115,8 @@ class RowSink:
 
     def discard(self) -> None:
         """Leave nothing behind of rows that nobody will get; doing it twice is fine."""
+        # what it stops holds it: neither, nor the frame, would go before Python looks for cycles
+        self._decoder = self._stop = None
 
     def after_run(self, error: TuskError) -> TuskError:
         """Return the error with which rows were refused of a statement that ran to its end all the same."""

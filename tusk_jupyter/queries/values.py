@@ -37,6 +37,8 @@ def adapt(
 
     :raises BindingError: for a value that PostgreSQL has no type for, naming the parameter.
     """
+    if not values:
+        return [], [], []
     transformer = Transformer(context)
     prepared = [_prepare(value, name) for value, name in zip(values, names, strict=True)]
     encoded: list[bytes | None] = []

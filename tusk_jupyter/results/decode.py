@@ -14,6 +14,7 @@ does not read.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,8 +123,12 @@ class Decoder:
         self._settings = settings
         self._chunks: tuple[list[pa.Array], ...] = tuple([] for _ in columns)
         self._stores = [self._store_for(column.oid) for column in columns]
-        self._transformer = Transformer(_CONTEXT)
-        self._transformer.set_loader_types([builtin.BYTEA] * len(columns), Format.BINARY)
+
+    @functools.cached_property
+    def _transformer(self) -> Any:
+        transformer = Transformer(_CONTEXT)
+        transformer.set_loader_types([builtin.BYTEA] * len(self._columns), Format.BINARY)
+        return transformer
 
     @property
     def nbytes(self) -> int:
