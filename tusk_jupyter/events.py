@@ -97,6 +97,11 @@ class Events:
 
         return unsubscribe
 
+    @property
+    def are_heard(self) -> bool:
+        """Whether anybody has subscribed: else an event need not be made."""
+        return bool(self._subscribers)
+
     def emit(self, event: Event) -> None:
         """Hand ``event`` to the dispatcher; never blocks, never raises."""
         if self._subscribers:

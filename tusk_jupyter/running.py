@@ -102,7 +102,8 @@ def steps(
 def begun(kernel: Kernel, connection: Connection, execution: Execution) -> None:
     """Note an execution that is about to be submitted."""
     kernel.queries.register(execution)
-    kernel.events.emit(QueryEvent("started", connection.id, execution.id))
+    if kernel.events.are_heard:
+        kernel.events.emit(QueryEvent("started", connection.id, execution.id))
 
 
 def ended(
@@ -141,7 +142,8 @@ def delivery_options(kernel: Kernel, chosen: CellOptions, connection: Connection
 def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome) -> None:
     if execution is not None:
         kernel.queries.unregister(execution.id)
-        kernel.events.emit(_event(connection, execution, outcome))
+        if kernel.events.are_heard:
+            kernel.events.emit(_event(connection, execution, outcome))
     if outcome.result is not None:
         kernel.results.add(outcome.result)
     kernel.mark(connection)

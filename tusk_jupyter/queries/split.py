@@ -12,12 +12,14 @@ and ``AS end`` is a name.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
 from tusk_jupyter.lexer import WHITESPACE, Kind, significant, token_at, tokens, upper
 
 _WORDS = 8
+_SHORT = 10_000  # characters: a loop comes again with the same text, and a script of megabytes is not to be kept
 _LANDMARK = re.compile(r"['\"$;]|--|/\*")
 _ROUTINES = (("CREATE", "FUNCTION"), ("CREATE", "PROCEDURE"))
 _TRUE = ("true", "yes", "on", "1")
@@ -43,6 +45,11 @@ def next_statement(
     script: str, start: int = 0, *, standard_conforming_strings: bool = True
 ) -> tuple[Statement | None, int]:
     """Return the first statement at or after ``start``, and the offset to go on from; ``None`` where there is none."""
+    find = _remembered if len(script) <= _SHORT else _next_statement
+    return find(script, start, standard_conforming_strings)
+
+
+def _next_statement(script: str, start: int, standard_conforming_strings: bool) -> tuple[Statement | None, int]:
     begin, first = _begin(script, start, standard_conforming_strings)
     if first is None:
         return None, len(script)
@@ -52,6 +59,9 @@ def next_statement(
     text = script[begin:stop].rstrip(WHITESPACE)
     statement = Statement(text, begin, begin + len(text), words, standard_conforming_strings)
     return statement, min(stop + 1, len(script))
+
+
+_remembered = functools.lru_cache(maxsize=128)(_next_statement)
 
 
 def split(script: str, *, standard_conforming_strings: bool = True) -> list[Statement]:

@@ -68,13 +68,10 @@ _FIELDS = ", ".join(f"history.{name}" for name in _NAMES)
 
 def record(database: Database, row: HistoryRow) -> None:
     """Queue the row for the writer thread; a failure is logged there, never shown to a query."""
-    if len(row.sql) > SQL_LIMIT:
-        row = replace(row, sql=row.sql[:SQL_LIMIT], characters=len(row.sql))
-    fields_of = (getattr(row, name) for name in _WRITTEN)
-    values = [_storable(value) for value in (*fields_of, _kernel())]
+    kept = replace(row, sql=row.sql[:SQL_LIMIT], characters=len(row.sql)) if len(row.sql) > SQL_LIMIT else row
 
     def insert(conn: sqlite3.Connection) -> None:
-        conn.execute(_INSERT, values)
+        conn.execute(_INSERT, [_storable(getattr(kept, name)) for name in _WRITTEN] + [_kernel()])
 
     database.write(insert, soon=False)
 
