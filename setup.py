@@ -10,7 +10,7 @@ from setuptools import Extension, setup
 DECODE = Extension(
     "tusk_jupyter.results._decode",
     ["tusk_jupyter/results/_decode.c"],
-    depends=[f"tusk_jupyter/results/{name}.h" for name in ("_columns", "_binary", "_memory")],
+    depends=[f"tusk_jupyter/results/{name}.h" for name in ("_columns", "_binary", "_memory", "_objects")],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=True,
     optional=True,

@@ -113,6 +113,7 @@ static const char *WELL_FORMED[][6] = {
                    "1970-01-01 00:00:00.5", "1969-12-31 23:59:59", "2000-01-01 00:00:00.12"},
     [TIMESTAMPTZ] = {"2024-02-29 12:34:56+00", "1000-01-01 00:00:00.5-15:59", "2024-07-01 00:00:00+05:45",
                      "1969-12-31 23:59:59.999999+01", "9000-01-01 00:00:00-08", "2000-01-01 00:00:00+14"},
+    [SCALED] = {"1.50", "-12.34", "0.00", "9999999999999999.99", "-0.01", "123456.78"},
 };
 
 /* of the width that the kind has, around zero and around the ends of what it can hold */
@@ -143,7 +144,7 @@ static cell make(enum kind kind, unsigned oddity) {
         length = below(70);
         for (size_t i = 0; i < length; i++) text[i] = (char)below(256);
     } else {
-        if (kind > RAW) length = make_binary(kind, text);
+        if (kind > RAW && kind != SCALED) length = make_binary(kind, text);
         else strcpy(text, WELL_FORMED[kind == RAW ? TEXT : kind][below(6)]), length = strlen(text);
         if (chance < 150 + oddity && length) {
             static const char PUT[] = "0919+-.e: \\x\xff\x80tf";
@@ -234,7 +235,10 @@ int main(int argc, char **argv) {
         int count = (int)below(7);
         field *fields = calloc((size_t)count + 1, sizeof *fields);
         int64_t rows[8] = {0};
-        for (int i = 0; i < count; i++) fields[i].kept.kind = (enum kind)below(KINDS);
+        for (int i = 0; i < count; i++) {
+            fields[i].kept.kind = (enum kind)below(KINDS);
+            fields[i].kept.scale = below(4) ? 2 : (int)below(MOST_DIGITS);
+        }
         for (unsigned chunks = 1 + below(6); chunks > 0; chunks--) feed(fields, count, rows);
         for (int i = 0; i < count; i++) take(&fields[i].kept, rows[i]);
         free(fields);

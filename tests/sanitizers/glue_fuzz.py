@@ -12,7 +12,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 from tests.fake_libpq import Fake
 
-TEXTS = ["", "t", "f", "1", "-17", "1.5", "NaN", "1e300", "\\x00ff", "\\xz", "2024-01-01", "2024-01-01 00:00:00",
+TEXTS = ["", "t", "f", "1", "-17", "1.5", "-0.75", "17.00", "NaN", "1e300", "\\x00ff", "\\xz", "2024-01-01", "2024-01-01 00:00:00",
          "2024-01-01 00:00:00+01", "infinity", "four", "eight by", "two halves of 16", "some longer words of text", "d\u00e9j\u00e0"]  # fmt: skip
 
 
@@ -32,6 +32,29 @@ def cell(pick):
     return len(raw), (ctypes.c_char * max(1, len(raw))).from_buffer_copy(raw or b"\0"), 0
 
 
+OBJECTS = ['{"id": 1, "name": "n\\n1"}', "[1.5, [], {}, null]", '"words"', "{1,2,NULL}", "{{1},{2}}", '{"a b","c\\"d",NULL}', "{t,f}", "{0.5,-1e+20}",
+           "{" * 9, "[" * 99, "[" + "1," * 30 + "1]", "{" + "1," * 30 + "1}"]  # fmt: skip
+
+
+def read_objects(module, pick):
+    """Texts that lie in exactly as many bytes as they have, some of them damaged."""
+    raw = [bytearray(pick.choice(OBJECTS).encode()) for _ in range(pick.randrange(6))]
+    for text in raw:
+        while pick.random() < 0.4 and text:
+            at = pick.randrange(len(text))
+            text[at : at + pick.randrange(3)] = pick.choice([b"", b'"', b"\\", b"{", b"}", b"]", b",", b"\xff", b"9" * 20, b" "])
+    ends = [0]
+    for text in raw:
+        ends.append(ends[-1] + len(text))
+    if pick.random() < 0.05:
+        ends[pick.randrange(len(ends))] += pick.choice([-1, 1, 2**40])
+    offsets = b"".join(end.to_bytes(8, "little", signed=True) for end in ends)
+    count = len(raw) + (pick.random() < 0.02)
+    values, refused = module.read_objects(pick.randrange(5), offsets, b"".join(raw), 0, count)
+    assert len(values) == count
+    return len(refused)
+
+
 def read(taken):
     """Touch every byte that was given out, after all else is gone."""
     rows, nulls, validity, *buffers = taken
@@ -42,17 +65,17 @@ def read(taken):
 
 def main():
     module, pick = load(sys.argv[1]), random.Random(int(sys.argv[2]))
-    said = {"stored": 0, "refused": 0, "broken": 0}
+    said = {"stored": 0, "refused": 0, "broken": 0, "unread": 0}
     for _ in range(int(sys.argv[3])):
         count = pick.randrange(5)
-        kinds = bytes(pick.randrange(21) for _ in range(count))
+        kinds = bytes(pick.randrange(22) for _ in range(count))
         kept, columns = [], None
         for _ in range(pick.randrange(1, 4)):
             rows = pick.randrange(12)
             cells = {(row, column): cell(pick) for row in range(rows) for column in range(count)}
             if columns is None or pick.random() < 0.1:
                 fake = Fake(rows, count, cells)
-                columns = module.Columns(kinds, fake.addresses)
+                columns = module.Columns(kinds, fake.addresses, bytes(pick.randrange(4) for _ in range(count)))
             else:
                 fake.change(rows, cells)
             try:
@@ -65,7 +88,9 @@ def main():
             assert columns.nbytes >= 0
         if pick.random() < 0.8:
             kept += [taken for taken in columns.take() if taken is not None]
-        for nonsense in [(b"\x15", (1,) * 5), (b"", (1,) * 4), (b"\0", (0,) * 5), (1, 2), ()]:
+        with contextlib.suppress(ValueError):
+            said["unread"] += read_objects(module, pick)
+        for nonsense in [(b"\x16", (1,) * 5), (b"\x15", (1,) * 5), (b"", (1,) * 4), (b"\0", (0,) * 5), (b"\x15", (1,) * 5, b"\x12"), (1, 2), ()]:
             with contextlib.suppress(ValueError, IndexError, TypeError):
                 module.Columns(*nonsense)
         for nonsense in [(0, 0), (1, -1), (1, 10**6), ("", 0), (1, 2**40), ()]:

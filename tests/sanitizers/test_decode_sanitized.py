@@ -41,4 +41,4 @@ def test_pythons_side_of_it(sanitizing_compiler):
         [sys.executable, "-P", HERE / "glue_fuzz.py", extension, SEED or "1", ROUNDS or 1500],
         ASAN_OPTIONS=OPTIONS, LD_PRELOAD=preloaded_sanitizer(), PYTHONPATH=str(HERE.parents[1]), PYTHONMALLOC="malloc",
     )  # fmt: skip
-    assert said == "stored 1 refused 1 broken 1\n"
+    assert said == "stored 1 refused 1 broken 1 unread 1\n"

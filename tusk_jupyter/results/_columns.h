@@ -36,7 +36,7 @@ typedef struct {
 enum kind {
     TEXT, INT64, FLOAT32, FLOAT64, BOOL, BYTEA, DATE32, TIMESTAMP, TIMESTAMPTZ, RAW,
     BINARY_INT16, BINARY_INT32, BINARY_INT64, BINARY_OID, BINARY_FLOAT32, BINARY_FLOAT64, BINARY_BOOL,
-    BINARY_DATE32, BINARY_TIMESTAMP, BINARY_TIMESTAMPTZ, BINARY_UUID, KINDS
+    BINARY_DATE32, BINARY_TIMESTAMP, BINARY_TIMESTAMPTZ, BINARY_UUID, SCALED, KINDS
 };
 
 enum outcome { STORED, REFUSED, BROKEN, NO_MEMORY };
@@ -45,6 +45,7 @@ enum outcome { STORED, REFUSED, BROKEN, NO_MEMORY };
    validity: a bitmap, there since the first NULL */
 typedef struct {
     enum kind kind;
+    int scale; /* of SCALED: how many digits stand after the point */
     int64_t rows, nulls;
     block validity, values, data;
 } column;
@@ -142,6 +143,32 @@ static ALWAYS_INLINE bool read_int64(const byte *text, int length, byte *value) 
         number = number * 10 + digit(text[at]);
     }
     if (number > (uint64_t)INT64_MAX + is_negative) return false;
+    number = is_negative ? 0 - number : number;
+    memcpy(value, &number, 8);
+    return true;
+}
+
+#define MOST_DIGITS 18 /* as many as Arrow's decimals of 64 bits have */
+
+/* a numeric with exactly `scale` digits after the point, written as PostgreSQL writes it → the number without its point;
+   what is stored can be written in one way only, so that nothing of the text is lost */
+static ALWAYS_INLINE bool read_scaled(const byte *text, int length, int scale, byte *value) {
+    bool is_negative = length > 0 && text[0] == '-';
+    int whole = length - is_negative - (scale ? scale + 1 : 0);
+    if (whole < 1 || whole + scale > MOST_DIGITS) return false;
+    const byte *at = text + is_negative, *point = at + whole, *end = text + length;
+    if (at[0] == '0' && whole > 1) return false;
+    uint64_t number = 0;
+    for (; at < point; at++) {
+        if (digit(*at) > 9) return false;
+        number = number * 10 + digit(*at);
+    }
+    if (scale && *at++ != '.') return false;
+    for (; at < end; at++) {
+        if (digit(*at) > 9) return false;
+        number = number * 10 + digit(*at);
+    }
+    if (is_negative && number == 0) return false;
     number = is_negative ? 0 - number : number;
     memcpy(value, &number, 8);
     return true;
@@ -496,6 +523,12 @@ static ALWAYS_INLINE enum outcome store_fixed(const source *in, column *c, int f
     END_CELL
 }
 
+static enum outcome store_scaled(const source *in, column *c, int field, int first, int last, int more) {
+    FOR_EACH_CELL(memset(c->values.bytes + c->rows * 8, 0, 8))
+    if (!read_scaled(text, length, c->scale, c->values.bytes + c->rows * 8)) return REFUSED;
+    END_CELL
+}
+
 static enum outcome store_bools(const source *in, column *c, int field, int first, int last, int more) {
     FOR_EACH_CELL(put_bit(c->values.bytes, c->rows, false))
     bool value;
@@ -528,6 +561,7 @@ static enum outcome store(const source *in, column *c, int field, int first, int
     case DATE32: return store_fixed(in, c, field, first, last, more, 4, read_date32);
     case TIMESTAMP: return store_fixed(in, c, field, first, last, more, 8, read_timestamp);
     case TIMESTAMPTZ: return store_fixed(in, c, field, first, last, more, 8, read_timestamptz);
+    case SCALED: return store_scaled(in, c, field, first, last, more);
     case BOOL: return store_bools(in, c, field, first, last, more);
     case TEXT: case BYTEA: case RAW: return store_data(in, c, field, first, last, more);
     default: return store_binary(in, c, field, first, last, more);

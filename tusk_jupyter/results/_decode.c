@@ -10,6 +10,7 @@ The GIL is released while values are read; a flag refuses a second thread meanwh
 #include <Python.h>
 
 #include "_columns.h"
+#include "_objects.h"
 
 /* -- memory that Arrow and NumPy keep alive ------------------------------------------------------------------------ */
 
@@ -110,16 +111,17 @@ static bool read_address(PyObject *addresses, Py_ssize_t index, void *function) 
 }
 
 static PyObject *Columns_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
-    const byte *kinds;
-    Py_ssize_t count;
+    const byte *kinds, *scales = NULL;
+    Py_ssize_t count, scales_count = 0;
     PyObject *addresses;
     if (keywords && PyDict_Size(keywords)) {
         PyErr_SetString(PyExc_TypeError, "Columns takes no keywords");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "y#O!", &kinds, &count, &PyTuple_Type, &addresses)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "y#O!|y#", &kinds, &count, &PyTuple_Type, &addresses, &scales, &scales_count))
+        return NULL;
     for (Py_ssize_t i = 0; i < count; i++)
-        if (kinds[i] >= KINDS) {
+        if (kinds[i] >= KINDS || (kinds[i] == SCALED && (i >= scales_count || scales[i] >= MOST_DIGITS))) {
             PyErr_SetString(PyExc_ValueError, "no such kind of column");
             return NULL;
         }
@@ -134,7 +136,11 @@ static PyObject *Columns_new(PyTypeObject *type, PyObject *arguments, PyObject *
                read_address(addresses, 2, &libpq->getvalue) && read_address(addresses, 3, &libpq->getlength) &&
                read_address(addresses, 4, &libpq->getisnull)) {
         self->count = (int)count;
-        for (int i = 0; i < self->count; i++) self->fields[i].kept.kind = (enum kind)kinds[i];
+        for (int i = 0; i < self->count; i++) {
+            column *kept = &self->fields[i].kept;
+            kept->kind = (enum kind)kinds[i];
+            kept->scale = i < scales_count ? scales[i] : 0;
+        }
         return (PyObject *)self;
     }
     Py_DECREF(self);
@@ -241,8 +247,8 @@ static PyType_Slot Columns_slots[] = {
     {Py_tp_dealloc, Columns_dealloc},
     {Py_tp_methods, Columns_methods},
     {Py_tp_getset, Columns_properties},
-    {Py_tp_doc, "Columns(kinds, accessors): a kind per column; addresses of PQntuples, PQnfields, PQgetvalue,\n"
-                "PQgetlength, PQgetisnull."},
+    {Py_tp_doc, "Columns(kinds, accessors[, scales]): a kind per column; addresses of PQntuples, PQnfields,\n"
+                "PQgetvalue, PQgetlength, PQgetisnull; the digits after the point of each column."},
     {0, NULL},
 };
 
@@ -251,6 +257,67 @@ static PyType_Spec Columns_spec = {
     .basicsize = sizeof(Columns),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = Columns_slots,
+};
+
+/* -- texts as objects ------------------------------------------------------------------------------------------- */
+
+/* whether the offsets of these rows are there, ascend, and stay within the data */
+static bool is_column(const Py_buffer *offsets, const Py_buffer *data, Py_ssize_t first, Py_ssize_t count) {
+    if (first < 0 || count < 0 || count > PY_SSIZE_T_MAX / 16 || first > PY_SSIZE_T_MAX / 16) return false;
+    if ((first + count + 1) * 8 > offsets->len) return false;
+    int64_t last = 0, end;
+    for (Py_ssize_t i = first; i <= first + count; i++, last = end) {
+        memcpy(&end, (const byte *)offsets->buf + i * 8, 8);
+        if (end < last || end > data->len || end - last > INT32_MAX) return false;
+    }
+    return true;
+}
+
+static PyObject *objects_of(enum content content, const byte *ends, const byte *data, Py_ssize_t count) {
+    seen_key keys[KEYS] = {{NULL, 0, NULL}};
+    PyObject *values = PyList_New(count), *refused = PyList_New(0);
+    for (Py_ssize_t i = 0; values && refused && i < count; i++) {
+        int64_t from, end;
+        memcpy(&from, ends + i * 8, 8);
+        memcpy(&end, ends + (i + 1) * 8, 8);
+        texts t = {.at = data + from, .end = data + end, .content = content, .keys = keys};
+        PyObject *value = read_text(&t);
+        if (value == NULL && !PyErr_Occurred()) {
+            PyObject *index = PyLong_FromSsize_t(i);
+            if (index == NULL || PyList_Append(refused, index) < 0) Py_CLEAR(refused);
+            Py_XDECREF(index);
+            value = Py_NewRef(Py_None);
+        }
+        if (value == NULL) Py_CLEAR(values);
+        else PyList_SetItem(values, i, value);
+    }
+    for (int i = 0; i < KEYS; i++) Py_XDECREF(keys[i].key);
+    PyObject *both = values && refused ? PyTuple_Pack(2, values, refused) : NULL;
+    Py_XDECREF(values);
+    Py_XDECREF(refused);
+    return both;
+}
+
+static PyObject *read_objects(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    int content;
+    Py_buffer offsets, data;
+    Py_ssize_t first, count;
+    if (!PyArg_ParseTuple(arguments, "iy*y*nn", &content, &offsets, &data, &first, &count)) return NULL;
+    PyObject *both = NULL;
+    if (content < 0 || content >= CONTENTS || !is_column(&offsets, &data, first, count))
+        PyErr_SetString(PyExc_ValueError, "no such texts");
+    else
+        both = objects_of((enum content)content, (const byte *)offsets.buf + first * 8, data.buf, count);
+    PyBuffer_Release(&offsets);
+    PyBuffer_Release(&data);
+    return both;
+}
+
+static PyMethodDef module_methods[] = {
+    {"read_objects", read_objects, METH_VARARGS,
+     "read_objects(content, offsets, data, first, count): read texts as documents or arrays.\n\n"
+     "Returns their values, and which of them were refused: their values are None."},
+    {NULL, NULL, 0, NULL},
 };
 
 /* -- the module ------------------------------------------------------------------------------------------------- */
@@ -290,6 +357,7 @@ static struct PyModuleDef module_def = {
     .m_name = "_decode",
     .m_doc = "Columns out of the text of a PGresult.",
     .m_size = sizeof(state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

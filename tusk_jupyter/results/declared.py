@@ -18,6 +18,7 @@ from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import pieces
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT
 from tusk_jupyter.results.moments import DAY, SECOND, parse_date, parse_time, parse_timestamp, parse_timestamptz
+from tusk_jupyter.results.numbers import as_text
 from tusk_jupyter.results.text import parse_array, parse_bytea, parse_composite
 from tusk_jupyter.results.types import declared_scale
 from tusk_jupyter.results.values import UNHELD
@@ -128,6 +129,11 @@ def _is_parsed(source: Source, declared: Declared) -> bool:
 def _chunk(source: Source, chunk: pa.Array, declared: Declared, row: int) -> pa.Array:
     if chunk.type == BYTES and declared.type != BYTES:
         _refuse(source, chunk, row, lambda raw: raw.decode(), declared)
+    if pa.types.is_decimal(chunk.type):
+        try:
+            return pc.cast(chunk, declared.type)
+        except pa.ArrowInvalid:
+            chunk = as_text(chunk)
     if chunk.type != TEXT:
         return chunk if chunk.type == declared.type else pc.cast(chunk, declared.type)
     if pa.types.is_dictionary(declared.type):

@@ -78,7 +78,8 @@ class Decoded:
     """A whole result: per column, one Arrow array per chunk.
 
     An array is of its column's :data:`STORAGE` type, or :data:`TEXT` with PostgreSQL's text, or :data:`BYTES` with
-    what the session's encoding cannot read. ``chunks`` is emptied column by column by whoever asks for ``release``.
+    what the session's encoding cannot read, or (``numeric`` with a declared scale) a decimal of 64 bits. ``chunks`` is
+    emptied column by column by whoever asks for ``release``.
     """
 
     columns: tuple[Column, ...]

@@ -1,4 +1,4 @@
-"""Whether a column of ``numeric`` may be ``float64``, decided on its text, without an object per value.
+"""Whether a column of ``numeric`` may be ``float64``, decided on its text or its decimals, without an object per value.
 
 15 significant digits survive a float in every case, so a column with no more is given as what pandas computes with.
 Where ``numeric`` has no declared scale it is mostly an ``avg`` with 16 digits of a quotient: that is rounded, and said.
@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tusk_jupyter.results.arrays import nulls, numbers
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from tusk_jupyter.results.arrays import Array
 
 SAFE_DIGITS: Final = 15
 _FAR: Final = 290  # texts longer than this may be beyond a float's exponents: looked at one by one
 _SMALLEST: Final = 1e-290
+_VALUES_AT_ONCE: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,63 @@ def as_floats(text: pa.ChunkedArray, *, declared: bool) -> Floats | None:
     if declared or _largest(_digits_before_point(long)) > SAFE_DIGITS or not _small(far):
         return None
     return Floats(floats, rounded=True)
+
+
+def numeric_floats(chunks: Sequence[pa.Array], *, declared: bool, take: bool) -> tuple[Array, bool] | None:
+    """Return a column as floats, NULL as NaN, and whether some are rounded; None as :func:`as_floats` does.
+
+    :param chunks: PostgreSQL's text, or decimals of 64 bits.
+    :param take: whether the decimals' memory may become the floats'; it does not where the answer is None.
+    """
+    decimals = [_unscaled(chunk, take=take) for chunk in chunks]
+    texts = [as_text(chunk) for chunk, unscaled in zip(chunks, decimals, strict=True) if unscaled is None]
+    read = as_floats(pa.chunked_array(texts, pa.large_string()), declared=declared)
+    if read is None or (_any_null(chunks) and pc.any(pc.is_nan(read.column)).as_py()):
+        return None
+    values = numbers(read.column.chunks, "f8", np.nan, take=True)
+    if not any(unscaled is not None for unscaled in decimals):
+        return values, read.rounded
+    parts, row = [], 0
+    for chunk, unscaled in zip(chunks, decimals, strict=True):
+        if unscaled is not None:
+            parts.append(_divided(chunk, unscaled, take=take))
+        else:
+            parts.append(values[row : row + len(chunk)])
+            row += len(chunk)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts), read.rounded
+
+
+def as_text(chunk: pa.Array) -> pa.Array:
+    """Return decimals as PostgreSQL writes them, and texts as they are."""
+    if not pa.types.is_decimal(chunk.type):
+        return chunk
+    return pa.array([None if value is None else f"{value:f}" for value in chunk.to_pylist()], pa.large_string())
+
+
+def _any_null(chunks: Sequence[pa.Array]) -> bool:
+    return any(chunk.null_count for chunk in chunks)
+
+
+def _unscaled(chunk: pa.Array, *, take: bool) -> Array | None:
+    """Return decimals without their point; None where they are texts, or have more digits than a float keeps."""
+    if not pa.types.is_decimal(chunk.type):
+        return None
+    unscaled = numbers([chunk], "i8", 0, take=take)
+    limit = 10**SAFE_DIGITS
+    return unscaled if unscaled.max(initial=0) < limit and unscaled.min(initial=0) > -limit else None
+
+
+def _divided(chunk: pa.Array, unscaled: Array, *, take: bool) -> Array:
+    # integers of 15 digits and powers of ten up to 10^22 are floats themselves, so the quotient is rounded once, to the
+    # float nearest to the decimal
+    floats: Array = unscaled.view("f8") if take else np.empty(len(unscaled))
+    power = 10.0**chunk.type.scale
+    for start in range(0, len(unscaled), _VALUES_AT_ONCE):
+        part = slice(start, start + _VALUES_AT_ONCE)
+        np.divide(unscaled[part], power, out=floats[part])
+    if chunk.null_count:
+        floats[nulls([chunk])] = np.nan
+    return floats
 
 
 def _significant_digits(text: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import booleans, nulls, numbers
 from tusk_jupyter.results.batches import without_collector
-from tusk_jupyter.results.decode import TEXT, ZONED_MAX, ZONED_MIN
+from tusk_jupyter.results.decode import BYTES, TEXT, ZONED_MAX, ZONED_MIN
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.intervals import Interval, parse_interval
 from tusk_jupyter.results.moments import INT64_MAX, parse_date, parse_timestamp, parse_timestamptz
-from tusk_jupyter.results.numbers import as_floats
+from tusk_jupyter.results.numbers import numeric_floats
 from tusk_jupyter.results.types import declared_scale
 
 if TYPE_CHECKING:
@@ -146,17 +146,18 @@ def _any_null(chunks: list[pa.Array]) -> bool:
 
 
 def _numeric(source: Source) -> Built:
-    _plain(source, "float64")
+    if any(chunk.type == BYTES for chunk in source.chunks):
+        raise Unfit("float64 cannot hold all of its values")
+    declared = declared_scale(source.column.typmod) is not None
     try:
-        floats = as_floats(source.whole(), declared=declared_scale(source.column.typmod) is not None)
+        floats = numeric_floats(source.chunks, declared=declared, take=source.is_ours)
     except (pa.ArrowInvalid, ArithmeticError):
         floats = None
     if floats is None:
         raise Unfit("float64 would change some of its values")
-    notes = (
-        (f"column {source.name!r}: rounded to float64, some values have more than 15 digits",) if floats.rounded else ()
-    )
-    return Built(numbers(floats.column.chunks, "f8", np.nan, take=True), notes)
+    values, is_rounded = floats
+    said = f"column {source.name!r}: rounded to float64, some values have more than 15 digits"
+    return Built(values, (said,) if is_rounded else ())
 
 
 def _dates(source: Source) -> Built:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import pieces
-from tusk_jupyter.results.batches import UNREAD, batch_reader
+from tusk_jupyter.results.batches import reader_of_many
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Settings
 from tusk_jupyter.results.encodings import codec
 from tusk_jupyter.results.moments import datetime_in
@@ -57,11 +57,13 @@ class Source:
 
         :param read: what reads a text in place of the type's own reader.
         """
-        batch = None if read else batch_reader(self.column.oid, self.types)
+        read_many = None if read else reader_of_many(self.column.oid, self.types)
         read = read or readers.of(self.column.oid)
         for chunk in pieces(self.chunks):
-            if chunk.type == TEXT:
-                yield _at_once(chunk, batch) or [None if text is None else read(text) for text in chunk.to_pylist()]
+            if chunk.type == TEXT and read_many:
+                yield read_many(chunk, read)
+            elif chunk.type == TEXT:
+                yield [None if text is None else read(text) for text in chunk.to_pylist()]
             elif chunk.type == BYTES and self.column.oid != builtin.BYTEA:
                 yield self._undecodable(chunk, readers, read)
             else:
@@ -89,17 +91,3 @@ class Source:
             return [None if null else float(str(v)) for v, null in zip(values, nulls, strict=True)]
         stored: list[Any] = chunk.to_pylist()
         return stored
-
-
-def _at_once(chunk: pa.Array, batch: Callable[[pa.Array], list[Any]] | None) -> list[Any] | None:
-    """Return the values of a chunk of texts read together, None where they have to be read one by one."""
-    if batch is None or chunk.null_count == len(chunk):
-        return None
-    try:
-        values = batch(chunk.drop_null())
-    except UNREAD:
-        return None
-    if not chunk.null_count:
-        return values
-    in_order = iter(values)
-    return [next(in_order) if is_valid else None for is_valid in chunk.is_valid().to_pylist()]

@@ -5,11 +5,11 @@ import threading
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tusk_jupyter.results import batches, builtin
-from tusk_jupyter.results.batches import UNREAD, batch_reader, without_collector
+from tusk_jupyter.results import batches, builtin, native
+from tusk_jupyter.results.batches import UNREAD, batch_reader, reader_of_many, without_collector
 from tusk_jupyter.results.decode import TEXT, Settings
 from tusk_jupyter.results.sources import Source
 from tusk_jupyter.results.types import BUILTIN, Column
@@ -30,7 +30,11 @@ ODD = [
     '{"a": 1, "a": 2}', "NaN", '{"a": NaN}', '"\\ud800"', '"\\uD83D\\uDE00"', "[" * 3000 + "]" * 3000, "1" * 5000, "[1", "2]", "1,2", "",
     '"', '",', "]", "[0:1]={1,2}", "{{1,2},{3,4}}", "{{}}", '{"a b",c}', '{"NULL"}', '{"\\""}', "{,}", "{1,}", "{1 }", "{01}", "{+1}", "{1.}",
     "{.5}", "{-}", "{--1}", "{1}\n{2}", "{1}{2}", "{NULLNULL}", "{N}", "{true}", "{1e5}", "{nan}", "{Infinity1}", "{-NaN}", "{a\nb}", "{a\tb}",
-    "{1_000}", "{\u0661}", "1e999999999999999999", "{1e999999999999999999}", "\x00", "{\x00}", " {1}", "nonsense",
+    "{1_000}", '{"a\\\\b","c\\"d","e,f}",NULL,"","\n"}', "{{{{{{{1}}}}}}}", "{{{{{{1}}}}}}", "{{1},2}", "{{1},{}}", '{"a"b}', '{a"b"}', '{"a}',
+    '{"a": "\\u00e9\\n\\/\\b", "b\\t": 1}', '{"a": 1, "b": 2, "a": 3}', "[" * 70 + "]" * 70, "1.5e+10", "1E5", "0.1234567890123456",
+    "123456789012345.5", "[1,]", "[,1]", '{"a" 1}', '{"a": 1,}', "tru", "truex", "[1 2]", "-", "01", "1.", ".5", "+1", '"\t"', '"\x7f"',
+    '"\\x"', '"\\', "9223372036854775807", "9223372036854775808", "{9223372036854775808}", " 1 ", "{1.5,2}", "{a b}", "{\\a}",
+    '{"k": 1, "\u20ac": [{"k": {"k": null}}]}', "{\u0661}", "1e999999999999999999", "{1e999999999999999999}", "\x00", "{\x00}", " {1}", "nonsense",
 ]  # fmt: skip
 MUTATED = st.builds(
     lambda text, at, put, cut: text[:at] + put + text[at + cut :],
@@ -57,6 +61,15 @@ def alone(oid, texts):
     return shown(None if text is None else read(text) for text in texts), readers.remarks
 
 
+@pytest.fixture(autouse=True, params=["python", "compiled"])
+def way(request, monkeypatch):
+    """With the compiled decoder, where there is one, and without."""
+    if request.param == "compiled" and (why := native.why_not()):
+        pytest.skip(why)
+    monkeypatch.setenv(native.VARIABLE, request.param)
+    return request.param
+
+
 def together(oid, texts):
     source = column(oid, texts)
     readers = source.readers()
@@ -69,6 +82,7 @@ def test_what_postgresql_writes_is_read_at_once(oid):
     assert shown(batch_reader(oid, BUILTIN)(pa.array(texts, TEXT))) == alone(oid, texts)[0]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(WELL_FORMED)), st.data())
 def test_anything_is_what_it_is_alone(oid, data):
     usual = st.sampled_from(WELL_FORMED[oid])
@@ -90,14 +104,39 @@ def test_values_that_make_sense_only_together_do_not(oid, texts):
         batch_reader(oid, BUILTIN)(pa.array(texts, TEXT))
 
 
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("oid", [oid for oid in WELL_FORMED if oid != ARRAY_OF[builtin.NUMERIC]])
+def test_what_postgresql_writes_is_read_by_the_compiled_decoder_itself(compiled, oid):
+    content = 0 if oid in (builtin.JSON, builtin.JSONB) else batches._CONTENTS[BUILTIN[oid].element]
+    texts = [text for text in WELL_FORMED[oid] if not any(part in text for part in ("e9", "1e400", "0.1234", "12345678901", "e+308"))]
+    texts += {0: ['"a \\"quoted\\" word\\n"'], 4: ['{"a b","c\\"d\\\\",NULL,"NULL",""}', "{{a,b},{c,NULL}}"]}.get(content, [])
+    chunk = pa.array(texts, TEXT)
+    values, refused = compiled.read_objects(content, *chunk.buffers()[1:], 0, len(chunk))
+    assert refused == []
+    assert shown(values) == alone(oid, texts)[0]
+
+
+def test_texts_that_are_not_there_are_not_read(compiled):
+    offsets, data = pa.array([0, 1, 3]).buffers()[1], b"123"
+    assert compiled.read_objects(0, offsets, data, 0, 2) == ([1, 23], [])
+    assert compiled.read_objects(0, offsets, data, 1, 1) == ([23], [])
+    assert compiled.read_objects(0, b"\0" * 8, b"", 0, 0) == ([], [])
+    bad = [(-1, 0, 1), (5, 0, 1), (0, -1, 1), (0, 0, -1), (0, 0, 10**6), (0, 10**6, 1), (0, 2**62, 2**62), (0, 0, 2**63 - 1)]
+    for content, first, count in bad:
+        with pytest.raises(ValueError, match="no such texts"):
+            compiled.read_objects(content, offsets, data, first, count)
+    for ends in ([0, 4], [-1, 1], [2, 1], [0, 2**62]):
+        with pytest.raises(ValueError, match="no such texts"):
+            compiled.read_objects(0, pa.array(ends).buffers()[1].slice(0, 16), data, 0, 1)
+
+
 def test_keys_of_one_batch_are_one_string():
-    first, second = batch_reader(builtin.JSONB, BUILTIN)(pa.array(['{"a long key": 1}', '{"a long key": 2}'], TEXT))
+    first, second = reader_of_many(builtin.JSONB, BUILTIN)(pa.array(['{"a long key": 1}', '{"a long key": 2}'], TEXT), None)
     (mine,), (its,) = first, second
     assert mine is its
 
 
-@example(7)
-@given(st.integers(1, 40))
+@pytest.mark.parametrize("rows", [1, 2, 7, 40])
 def test_pieces_of_a_column(rows):
     texts = [None if i % 5 == 0 else f"{{{i}}}" for i in range(rows)]
     whole = pa.array(["{nonsense}", *texts, "{1}"], TEXT)

@@ -4,7 +4,9 @@ import ctypes
 import gc
 import random
 import threading
+from decimal import Decimal
 
+import pandas as pd
 import psycopg
 import pyarrow as pa
 import pytest
@@ -13,10 +15,15 @@ from hypothesis import strategies as st
 
 from tests import made_results as made
 from tests.fake_libpq import Fake
+from tusk_jupyter.errors import ConversionError
 from tusk_jupyter.results import builtin, native
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT, Decoder, Settings
+from tusk_jupyter.results.frame import to_arrow, to_pandas, to_rows
+from tusk_jupyter.results.numbers import as_text
+from tusk_jupyter.results.options import FrameOptions
 
 pytestmark = pytest.mark.usefixtures("compiled")
+OPTIONS = FrameOptions()
 KINDS = [*STORAGE, builtin.TEXT]
 
 
@@ -277,17 +284,152 @@ def test_arrays_outlive_everything_they_came_from():
     assert piece.to_pylist() == ["x" * 1000]
 
 
+# -- numeric with a declared scale ------------------------------------------------------------------------------------
+
+
+def typmod(precision, scale):
+    return (precision << 16 | scale & 0x7FF) + 4
+
+
+def scaled(scale, *chunks, precision=30):
+    """What the two decoders make of chunks of numeric(precision, scale); they keep the same texts."""
+    columns = made.columns([builtin.NUMERIC], typmod(precision, scale))
+    decoders = Decoder(columns, Settings()), native.NativeDecoder(columns, Settings(), native.addresses())
+    for texts in chunks:
+        result = made.result([builtin.NUMERIC], [(None if text is None else text.encode(),) for text in texts])
+        for decoder in decoders:
+            decoder.append(result)
+    python, compiled = (decoder.finish({}) for decoder in decoders)
+    made.assert_same(python, compiled)
+    assert [text for array in compiled.chunks[0] for text in as_text(array).to_pylist()] == [t for c in chunks for t in c]
+    return python, compiled
+
+
+@pytest.mark.parametrize(
+    ("scale", "texts"),
+    [
+        (2, ["1.37", "0.00", "-0.01", "9999999999999999.99", "-9999999999999999.99", None, "10.00"]),
+        (0, ["0", "-1", "999999999999999999", "-999999999999999999"]),
+        (1, ["0.0", "-12345678901234567.8"]),
+        (17, ["0.00000000000000001", "-9.99999999999999999"]),
+    ],
+)
+def test_decimals_of_up_to_18_digits_are_stored_as_integers(scale, texts):
+    _, compiled = scaled(scale, texts)
+    assert [array.type for array in compiled.chunks[0]] == [pa.decimal64(18, scale)]
+    assert compiled.chunks[0][0].to_pylist() == [None if text is None else Decimal(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [(2, text) for text in ("NaN", "Infinity", "-Infinity", "-0.00", "1", "1.5", "1.500", "1.", ".50", "01.50", "00.50",
+                            "+1.50", "1,50", "1e2", "1.5e", "10000000000000000.00", "9" * 60 + ".99", "", "-", "-.5", "- 1.50",
+                            "1.5 ", " 1.5", "1..5", "--1.50", "1.-5")]
+    + [(0, text) for text in ("-0", "1.", "00", "1000000000000000000", "1.0", "")]
+    + [(17, "10.00000000000000000")],
+)  # fmt: skip
+def test_what_is_no_decimal_of_that_scale_stays_text(scale, text):
+    _, compiled = scaled(scale, [text])
+    assert [array.type for array in compiled.chunks[0]] == [TEXT]
+
+
+@pytest.mark.parametrize("scale", [18, 500, 1000, -1, -2])
+def test_scales_that_64_bits_do_not_hold_are_text(scale):
+    _, compiled = scaled(scale, ["0", None])
+    assert [array.type for array in compiled.chunks[0]] == [TEXT]
+
+
+NUMERICS = st.none() | st.integers(-(10**20), 10**20).map(str) | st.builds(
+    lambda number, places: f"{number.scaleb(-places):f}",
+    st.integers(-(10**19), 10**19).map(Decimal),
+    st.integers(0, 19),
+) | st.sampled_from(["NaN", "Infinity", "-0.00", "0.00"])  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([0, 2, 2, 2, 10, 17]), st.lists(st.lists(NUMERICS, max_size=4), max_size=4), st.booleans(), st.booleans()
+)
+def test_frames_of_numerics_are_the_same_from_both(scale, chunks, fits, release):
+    if fits:
+        chunks = [[t and f"{int(float(t)) % 10**12 / 10**scale:.{scale}f}" if t and t[-1].isdigit() else t for t in c] for c in chunks]
+    python, compiled = scaled(scale, *chunks)
+    for numeric in ("float", "decimal"):
+        options = FrameOptions(numeric=numeric)
+        (mine, said), (its, it_said) = (to_pandas(d, options) for d in (python, compiled))
+        pd.testing.assert_frame_equal(mine, its, check_exact=True)
+        assert repr(mine["x0"].tolist()) == repr(its["x0"].tolist())
+        assert said == it_said
+    (mine, _), (its, _) = (to_rows(d, OPTIONS) for d in (python, compiled))
+    assert repr(mine) == repr(its)
+    again, _ = to_pandas(compiled, OPTIONS, release=True)
+    first, _ = to_pandas(python, OPTIONS, release=True)
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "dtype", "said"),
+    [
+        ([["123456789012345", "-1", None]], "float64", ""),
+        ([["1234567890123456", "1"]], object, "float64 would change some of its values"),
+        ([["123456789012345000", "1"]], "float64", ""),
+        ([["123456789012345678"]], object, "float64 would change some of its values"),
+        ([["1"], ["NaN"], ["2"]], "float64", ""),
+        ([["1", None], ["NaN"], ["2"]], object, "float64 would change some of its values"),
+        ([["1"], ["1000000000000000000"], ["2"]], "float64", ""),
+        ([["1"], ["1000000000000000001"], ["2"]], object, "float64 would change some of its values"),
+        ([[]], "float64", ""),
+    ],
+)
+def test_which_numerics_become_floats(chunks, dtype, said):
+    for decoded in scaled(0, *chunks):
+        frame, notes = to_pandas(decoded, OPTIONS, release=True)
+        texts = [text for chunk in chunks for text in chunk]
+        if dtype is object:
+            assert [v if v is None else f"{v:f}" for v in frame["x0"]] == texts
+        else:
+            assert repr(frame["x0"].tolist()) == repr([float(text or "NaN") for text in texts])
+        assert frame["x0"].dtype == dtype
+        assert said in "".join(notes)
+        assert bool(said) == bool(notes)
+
+
+def test_decimals_are_the_floats_nearest_to_them():
+    pick = random.Random(5)
+    for scale in (1, 2, 7, 14, 17):
+        texts = [f"{Decimal(pick.randrange(-(10**15) + 1, 10**15)).scaleb(-scale):f}" for _ in range(3_000)]
+        texts = [text for text in texts if text.strip("-0.")]
+        frame, _ = to_pandas(scaled(scale, texts)[1], OPTIONS, release=True)
+        assert frame["x0"].tolist() == [float(text) for text in texts]
+
+
+@pytest.mark.parametrize(("precision", "scale"), [(15, 2), (38, 2), (60, 5), (4, 2)])
+def test_decimals_become_arrows_of_the_declared_size(precision, scale):
+    whole = "9" * min(precision - scale, 18 - scale)
+    texts = [f"{whole}.{'9' * scale}", f"-1.{'0' * scale}", None]
+    tables = [to_arrow(decoded, OPTIONS)[0] for decoded in scaled(scale, texts, precision=precision)]
+    assert tables[0].equals(tables[1])
+    make = pa.decimal128 if precision <= 38 else pa.decimal256
+    assert tables[1].schema.field(0).type == make(precision, scale)
+
+
+def test_a_decimal_beyond_what_was_declared_stops_an_export():
+    for decoded in scaled(2, ["1.00", "12345.67"], precision=4):
+        with pytest.raises(ConversionError, match=r"row 2, column 'x0': '12345\.67' does not fit decimal128"):
+            to_arrow(decoded, OPTIONS)
+
+
 # -- what libpq itself never says -------------------------------------------------------------------------------------
 
 
 def held(compiled, fake, kinds):
-    return compiled.Columns(bytes(kinds), fake.addresses)
+    return compiled.Columns(bytes(kinds), fake.addresses, bytes(len(kinds)))
 
 
 @pytest.mark.parametrize("cell", [(-1, None, 0), (-(2**31), None, 1), (3, None, 0), (2**31 - 1, None, 0)])
-@pytest.mark.parametrize("kind", range(9))
+@pytest.mark.parametrize("kind", [*range(9), native._SCALED])
 def test_a_result_that_contradicts_itself_leaves_the_columns_as_they_were(compiled, kind, cell):
-    text = {1: "1", 2: "1", 3: "1", 4: "t", 6: "2024-01-01", 7: "2024-01-01 00:00:00", 8: "2024-01-01 00:00:00+00"}
+    text = {1: "1", 2: "1", 3: "1", 4: "t", 6: "2024-01-01", 7: "2024-01-01 00:00:00", 8: "2024-01-01 00:00:00+00", native._SCALED: "1"}
     good = ctypes.create_string_buffer(text.get(kind, "\\x").encode())
     cells = {(row, 0): (len(good) - 1, good, 0) for row in range(600)}
     fake = Fake(600, 1, cells)
@@ -347,6 +489,7 @@ def test_a_second_thread_is_refused_while_one_appends(compiled):
     ("kinds", "addresses", "error"),
     [
         (b"\x15", (1, 1, 1, 1, 1), ValueError),
+        (b"\x16", (1, 1, 1, 1, 1), ValueError),
         (b"\xff", (1, 1, 1, 1, 1), ValueError),
         (b"\x00", (1, 1, 0, 1, 1), ValueError),
         (b"\x00", (1, 1, 1, 1), IndexError),
