@@ -1,4 +1,7 @@
-"""Both decoders: a test that asks for ``decoder`` runs with the one in Python, then with the compiled one."""
+"""Both decoders: a test that asks for ``decoder`` runs with the one in Python, then with the compiled one.
+
+``copy_form`` does the same for the two forms in which a load is sent.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.worlds import missing
-from tusk_jupyter.results import native
+from tusk_jupyter.results import copy_binary, native
 
 SOURCES = Path(native.__file__).parent
 ENDS_AT_ONCE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
@@ -22,6 +25,15 @@ def decoder(request, monkeypatch):
     if request.param == "compiled" and (why := missing().get("compiled")):
         pytest.skip(f"compiled: {why}")
     monkeypatch.setenv(native.VARIABLE, request.param)
+    return request.param
+
+
+@pytest.fixture(params=["csv", "auto"])
+def copy_form(request, monkeypatch):
+    """Loads as CSV, then as binary wherever they can be."""
+    if request.param == "auto" and (why := missing().get("compiled")):
+        pytest.skip(f"compiled: {why}")
+    monkeypatch.setenv(copy_binary.VARIABLE, request.param)
     return request.param
 
 

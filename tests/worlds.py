@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tusk_jupyter.results import native
+from tusk_jupyter.results import copy_binary, native
 
 # world → the fixture that a test of that world asks for, directly or through another
 WORLDS = {
@@ -61,7 +61,7 @@ def _missing_programs() -> dict[str, str]:
         gone["browser"] = "no Chromium found"
     if sanitizer := _missing_sanitizer():
         gone["sanitizers"] = sanitizer
-    if (why := native.why_not()) is not None:
+    if (why := native.why_not() or copy_binary.why_not()) is not None:
         gone["compiled"] = why
     return gone
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEMO = 'pip install "tusk-jupyter[demo]"'
+_COMPILER = "pip install --force-reinstall --no-deps tusk-jupyter, where there is a C compiler"
 _CHUNKED_ROWS_LIBPQ = 170000
 
 
@@ -51,6 +52,7 @@ def examine() -> Iterator[Finding]:
     yield _package("pandas", minimum="3.0", essential=True, advice="pip install --upgrade pandas")
     yield _package("pyarrow", minimum="17", essential=True, advice="pip install --upgrade pyarrow")
     yield _decoder()
+    yield _encoder()
     yield _postgresql()
     yield _demo()
     yield _data_directory()
@@ -114,8 +116,18 @@ def _decoder() -> Finding:
     except ImportError as error:
         reason = str(error)
     text = "compiled" if reason is None else f"in Python, which takes longer ({reason})"
-    advice = "pip install --force-reinstall --no-deps tusk-jupyter, where there is a C compiler"
-    return Finding("result decoder", reason is None, text, advice)
+    return Finding("result decoder", reason is None, text, _COMPILER)
+
+
+def _encoder() -> Finding:
+    try:
+        from tusk_jupyter.results import copy_binary
+
+        reason = copy_binary.why_not()
+    except ImportError as error:
+        reason = str(error)
+    text = "compiled" if reason is None else f"none, so %tusk load sends CSV, which takes longer ({reason})"
+    return Finding("load encoder", reason is None, text, _COMPILER)
 
 
 def _postgresql() -> Finding:

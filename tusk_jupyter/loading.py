@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.load_plan import Existing, Mode, Table
     from tusk_jupyter.queries.script import Step
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.copy_target import Target
     from tusk_jupyter.results.feeds import Feed
     from tusk_jupyter.running import Kernel
     from tusk_jupyter.secret import Secret
@@ -76,12 +77,13 @@ def load(
     session = connection.session(ask)
     from tusk_jupyter.queries import load_plan
     from tusk_jupyter.queries.loading import Loading
-    from tusk_jupyter.results.copy_csv import Encoder
+    from tusk_jupyter.results.copy_binary import encoder_for
 
-    with closing(Encoder(_feed(wanted))) as encoder:
-        existing = _existing(session, wanted.table)
+    existing = _existing(session, wanted.table)
+    feed = _feed(wanted)
+    with closing(encoder_for(feed, _targets(feed, existing), encoding=session.parameter("client_encoding"))) as encoder:
         mode = "create" if wanted.makes and existing is None else wanted.mode
-        plan = load_plan.plan(wanted.table, mode, encoder.columns, existing, key=wanted.key)
+        plan = load_plan.plan(wanted.table, mode, encoder.columns, existing, key=wanted.key, form=encoder.form)
         encoder.json_columns = frozenset(n for n, kind in existing.columns if kind in JSON) if existing else frozenset()
         deliver = partial(Loading, plan=plan, encoder=encoder, columns=[name for name, _ in encoder.columns])
         step = _run(kernel, connection, session, plan.script, deliver=deliver, on_tick=on_tick)
@@ -96,6 +98,17 @@ def _feed(wanted: Load) -> Feed:
     from tusk_jupyter.results.feeds import feed_of
 
     return feed_of(wanted.value, wanted.name)
+
+
+def _targets(feed: Feed, existing: Existing | None) -> list[Target]:
+    from tusk_jupyter.results.copy_target import Target, target_of
+
+    if existing is None:
+        return [target_of(column.type) for column in feed.columns]
+    pairs = zip(existing.columns, existing.oids, strict=True)
+    known = {name: Target(kind, *oids) for (name, kind), oids in pairs}
+    # a column that the table does not have is the plan's to refuse
+    return [known.get(column.name, Target(column.type)) for column in feed.columns]
 
 
 def _existing(session: Session, table: Table) -> Existing | None:

@@ -19,6 +19,9 @@ import pytest
 from tests.waiting import ask
 from tusk_jupyter.errors import InvalidInput, IoError, QueryFailed
 
+pytestmark = pytest.mark.usefixtures("copy_form")
+FORMS = {"csv": "format csv, encoding 'UTF8'", "auto": "format binary"}
+
 
 def read(database, statement):
     with psycopg.connect(database, autocommit=True) as conn:
@@ -159,14 +162,14 @@ def test_intervals_whatever_the_style(cells, database):
     assert [v for (v,) in read(database, "select a from t")] == spans * 2
 
 
-def test_status_line_and_history(cells, tusk, database):
+def test_status_line_and_history(cells, tusk, database, copy_form):
     shown = load(cells, pd.DataFrame({"a": [1, 2]}), "--to public.t").displayed[-1]
     for part in ("COPY 2", 'created "public"."t"', "db"):
         assert part in shown
     found = tusk.storage.write(lambda conn: conn.execute("select sql, rows, command_tag from history").fetchall())
     assert found.result(timeout=5) == [
         (
-            'create table "public"."t" ("a" bigint);\ncopy "public"."t" ("a") from stdin (format csv, encoding \'UTF8\')',
+            f'create table "public"."t" ("a" bigint);\ncopy "public"."t" ("a") from stdin ({FORMS[copy_form]})',
             2,
             "COPY 2",
         )
@@ -442,3 +445,35 @@ def test_what_was_selected_goes_back_as_it_was(cells, database):
     cells.run("%tusk load df --to b --append")
     assert read(database, "select count(*) from (table a except table b) x") == [(0,)]
     assert read(database, "select count(*) from b") == [(50,)]
+
+
+BY_TYPE = {
+    "int2": (pa.array([1, 40_000]), "22003"),
+    "int4": (pa.array([1, 2**31]), "22003"),
+    "int8": (pa.array([1, 2**63], pa.uint64()), "22003"),
+    "date": (pa.array([0, -2_500_000], pa.date32()), "22008"),
+    "timestamp": (pa.array([0, -220_000_000_000_000_000], pa.timestamp("us")), "22008"),
+    "uuid": (pa.array([str(uuid.UUID(int=1)), "{00000000-0000-0000-0000-000000000001"]), "22P02"),
+    "varchar(3)": (pa.array(["abc", "abcd"]), "22001"),
+    "numeric(3,1)": (pa.array([decimal.Decimal("99.9"), decimal.Decimal("100.0")]), "22003"),
+    "json": (pa.array(["{}", "{"]), "22P02"),
+    "jsonb": (pa.array(["{}", "{"]), "22P02"),
+    "mood": (pa.array(["sad", "glad"]), "22P02"),
+    "small": (pa.array([1, 10]), "23514"),
+    "smallint[]": (pa.array([[1], [40_000]]), "22003"),
+    "numeric": (pd.Series([decimal.Decimal(1), decimal.Decimal("sNaN")], dtype=object), "22P02"),
+}
+
+
+@pytest.mark.parametrize("kind", BY_TYPE)
+def test_what_a_type_does_not_hold_is_named(cells, database, kind):
+    cells.run("%%sql\ncreate type mood as enum ('sad'); create domain small as int4 check (value < 10);"
+              f"create table t (n int, a {kind})")  # fmt: skip
+    values, sqlstate = BY_TYPE[kind]
+    value = pd.DataFrame({"n": [0, 1], "a": values}) if isinstance(values, pd.Series) else pa.table({"n": [0, 1], "a": values})
+    reply = load(cells, value, "--to t --append", ok=False)
+    assert isinstance(reply.exception, QueryFailed)
+    assert reply.exception.sqlstate == sqlstate
+    assert (facts(reply)["row"], facts(reply)["column"]) == ("1", "a")
+    assert facts(reply)["value"].startswith('"')
+    assert read(database, "select * from t") == []

@@ -13,7 +13,7 @@ from tusk_jupyter.connections import embedded
 from tusk_jupyter.connections.embedded import account, binaries
 from tusk_jupyter.demo import flights, lab, notebooks
 from tusk_jupyter.errors import ConnectionFailed, InvalidInput, IoError
-from tusk_jupyter.results import native
+from tusk_jupyter.results import copy_binary, native
 from tusk_jupyter.secret import Secret
 
 
@@ -185,8 +185,8 @@ def test_doctor_finds_the_subjects_that_cells_need(monkeypatch):
     monkeypatch.setattr(account, "choose", lambda: None)
     monkeypatch.setattr(binaries, "available", lambda **_: iter([binaries.Binaries(Path("/usr/bin"), "18.1")]))
     found = {finding.subject: finding for finding in doctor.examine()}
-    assert {"Python", "ipython", "ipykernel", "psycopg", "pandas", "pyarrow", "result decoder", "PostgreSQL server",
-            "demo extra", "data directory", "keychain", "Jupyter"} == set(found)  # fmt: skip
+    assert {"Python", "ipython", "ipykernel", "psycopg", "pandas", "pyarrow", "result decoder", "load encoder",
+            "PostgreSQL server", "demo extra", "data directory", "keychain", "Jupyter"} == set(found)  # fmt: skip
     assert all(finding.ok for finding in found.values() if finding.essential)
     assert "chunked rows" in found["psycopg"].text
     assert "18.1 in" in found["PostgreSQL server"].text
@@ -197,6 +197,13 @@ def test_doctor_says_which_decoder_reads_results(monkeypatch):
     assert str(doctor._decoder()) == "✓ result decoder: compiled"
     monkeypatch.setattr(native, "why_not", lambda: "no compiler")
     assert "in Python, which takes longer (no compiler) → pip install" in str(doctor._decoder())
+
+
+def test_doctor_says_in_which_form_loads_are_sent(monkeypatch):
+    monkeypatch.setattr(copy_binary, "why_not", lambda: None)
+    assert str(doctor._encoder()) == "✓ load encoder: compiled"
+    monkeypatch.setattr(copy_binary, "why_not", lambda: "no compiler")
+    assert "%tusk load sends CSV, which takes longer (no compiler) → pip install" in str(doctor._encoder())
 
 
 def test_doctor_says_what_to_do_where_there_is_no_postgresql(monkeypatch):

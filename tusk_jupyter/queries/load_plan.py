@@ -25,6 +25,7 @@ _PART: Final = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^".]+)')
 _WORD: Final = re.compile(r"[^\W\d][\w$]*")
 _FOLD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 STAGE: Final = "tusk_load"
+CSV: Final = "format csv, encoding 'UTF8'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """What is there under that name: its own schema and name, and (name, type) of its columns."""
+    """What is there under that name: its own schema and name, (name, type) of its columns, and the two OIDs of each."""
 
     schema: str
     name: str
     columns: tuple[tuple[str, str], ...]
+    oids: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ def plan(
     existing: Existing | None,
     *,
     key: Sequence[str] = (),
+    form: str = CSV,
 ) -> Plan:
-    """Return what is to be sent.
+    """Return what is to be sent; ``form`` is how COPY gets it.
 
     :param columns: name and type of what is loaded.
     :raises InvalidInput: where the table, or its columns, do not fit.
@@ -106,7 +109,7 @@ def plan(
     names = [name for name, _ in columns]
     _check_columns(names)
     if mode == "create":
-        return _create(table, columns, existing)
+        return _create(table, columns, existing, form)
     if existing is None:
         raise InvalidInput(
             f"there is no table {table.sql} to load into",
@@ -115,12 +118,14 @@ def plan(
     found = Table(existing.name, existing.schema)
     _check_known(names, existing, found)
     if mode == "upsert":
-        return _upsert(found, names, key)
+        return _upsert(found, names, key, form)
     before = [f"truncate table {found.sql}"] if mode == "replace" else []
-    return _plan([*before, _copy(found.sql, names)], len(before), found.name, f"{mode}d" if before else "appended to")
+    return _plan(
+        [*before, _copy(found.sql, names, form)], len(before), found.name, f"{mode}d" if before else "appended to"
+    )
 
 
-def _create(table: Table, columns: Sequence[tuple[str, str]], existing: Existing | None) -> Plan:
+def _create(table: Table, columns: Sequence[tuple[str, str]], existing: Existing | None, form: str) -> Plan:
     if existing is not None:
         there = Table(existing.name, existing.schema).sql
         raise InvalidInput(
@@ -130,10 +135,10 @@ def _create(table: Table, columns: Sequence[tuple[str, str]], existing: Existing
         )
     listed = ", ".join(f"{quote_identifier(name)} {kind}" for name, kind in columns)
     create = f"create table {table.sql} ({listed})"
-    return _plan([create, _copy(table.sql, [name for name, _ in columns])], 1, table.name, "created")
+    return _plan([create, _copy(table.sql, [name for name, _ in columns], form)], 1, table.name, "created")
 
 
-def _upsert(found: Table, names: Sequence[str], key: Sequence[str]) -> Plan:
+def _upsert(found: Table, names: Sequence[str], key: Sequence[str], form: str) -> Plan:
     if missing := [name for name in key if name not in names]:
         raise InvalidInput(
             f"--upsert: there is no column {missing[0]!r} in what is loaded",
@@ -147,15 +152,15 @@ def _upsert(found: Table, names: Sequence[str], key: Sequence[str]) -> Plan:
     insert = f"insert into {found.sql} ({listed}) overriding system value select {listed} from {stage}"
     statements = [
         f"{make} as select {listed} from {found.sql} with no data",
-        _copy(stage, names),
+        _copy(stage, names, form),
         f"{insert} on conflict ({_listed(key)}) {action}",
         f"drop table {stage}",
     ]
     return _plan(statements, 1, STAGE, "upserted into")
 
 
-def _copy(target: str, names: Sequence[str]) -> str:
-    return f"copy {target} ({_listed(names)}) from stdin (format csv, encoding 'UTF8')"
+def _copy(target: str, names: Sequence[str], form: str) -> str:
+    return f"copy {target} ({_listed(names)}) from stdin ({form})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,10 +2,9 @@
 
 One slice is encoded ahead, on a thread of its own, while the one before it is sent: Arrow's kernels do without the GIL.
 
-CSV, because pyarrow writes it column by column without a Python object per value, and its quotes tell '' from NULL. A
-load takes 1.07 times what the same CSV does when it is encoded beforehand, and twice what COPY BINARY does: the server
-parses text. pgpq, the binary encoder there is, was left out: zones become ``timestamp``, ``numeric`` loses
-its precision, nested lists, dictionaries and nanoseconds are refused.
+CSV takes everything: pyarrow writes it column by column without a Python object per value, its quotes tell '' from
+NULL, and the server reads any type's text. A load takes 1.07 times what the same CSV does when it is encoded
+beforehand, and twice what COPY BINARY does, because the server parses text: so :mod:`copy_binary` comes first.
 The server counts lines, not rows: a text with line ends in it is several. Where a slice holds such texts, how many
 there are in each row is remembered for the last 256 slices: the server is no further behind than its socket's buffers.
 """
@@ -13,6 +12,7 @@ there are in each row is remembered for the last 256 slices: the server is no fu
 from __future__ import annotations
 
 import io
+import struct
 from bisect import bisect_right
 from collections import deque
 from concurrent import futures
@@ -29,6 +29,7 @@ from tusk_jupyter.errors import ConversionError, InvalidInput, TuskError
 from tusk_jupyter.results.outgoing import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from tusk_jupyter.results.feeds import Feed, FeedColumn
@@ -49,6 +50,11 @@ class _Sent:
 
 class Encoder:
     """Encodes a feed, a chunk of CSV for each of its slices."""
+
+    # what COPY is told of it
+    form = "format csv, encoding 'UTF8'"
+    NUL: Final = "holds a NUL character, which PostgreSQL's text cannot"
+    UNWRITABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, struct.error)
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -116,6 +122,10 @@ class Encoder:
                 return sent.row + found if found < sent.rows else None
         return None
 
+    def value_of(self, row: int, name: str) -> str | None:  # noqa: ARG002 - in CSV the server shows it
+        """Return what is in a row and column, if the server does not say so itself."""
+        return None
+
     def where(self, row: int) -> str:
         """Return a row as a person finds it: by position, and by its label where it has one."""
         label = self._feed.label(row)
@@ -123,14 +133,19 @@ class Encoder:
 
     def _array(self, values: Any, column: FeedColumn) -> pa.Array:
         as_json = column.name in self.json_columns
-        note = _Note(self._changed, column.name)
         try:
             if column.kind is None:
-                return wire(values, as_json=as_json, note=note)
+                return wire(values, as_json=as_json, note=self._note(column))
             return self._objects(values, column, as_json=as_json)
-        except (ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
+        except self.UNWRITABLE as error:
             problem = str(error).partition("\n")[0]
-        raise ConversionError(
+        raise self._unwritable(column, problem)
+
+    def _note(self, column: FeedColumn) -> Callable[[str], None]:
+        return _Note(self._changed, column.name)
+
+    def _unwritable(self, column: FeedColumn, problem: str) -> TuskError:
+        return ConversionError(
             f"column {column.name!r} holds a value that cannot be written: {problem}",
             advice="Nothing was loaded. Convert the column first.",
             facts=(("column", column.name), ("rows", f"from {self.rows} on")),
@@ -158,8 +173,7 @@ class Encoder:
             if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
                 for row, value in enumerate(array.to_pylist()):
                     if value is not None and "\0" in value:
-                        said = "holds a NUL character, which PostgreSQL's text cannot"
-                        return self._refused(row, column.name, value, said, InvalidInput)
+                        return self._refused(row, column.name, value, self.NUL, InvalidInput)
         return InvalidInput("the data holds a NUL character, which PostgreSQL's text cannot")
 
     def _refused(self, offset: int, column: str, value: Any, said: str, kind: type[TuskError]) -> TuskError:

@@ -103,7 +103,7 @@ def _open_csv(path: Path, *, texts: list[str] | None = None) -> Any:
 
 def _guessed(schema: pa.Schema, sample: pa.RecordBatch | None) -> tuple[FeedColumn, ...]:
     return tuple(
-        FeedColumn(field.name, _type(field.type, None if sample is None else sample.column(i)))
+        FeedColumn(field.name, _type(field.type, None if sample is None else sample.column(i)), pa.large_string())
         for i, field in enumerate(schema)
     )
 

@@ -25,10 +25,11 @@ TAKES = "a pandas or Polars DataFrame, an Arrow table, batch or reader, a dict o
 
 @dataclass(frozen=True, slots=True)
 class FeedColumn:
-    """A column: its name, the PostgreSQL type it becomes, and how its values are written if they are objects."""
+    """A column: its name, the PostgreSQL type it becomes, and what its slices are: arrays of a type, or objects."""
 
     name: str
     type: str
+    arrow: pa.DataType | None = None
     kind: Kind | None = None
 
 
@@ -91,7 +92,7 @@ def arrow_feed(
     reader: pa.RecordBatchReader, *, rows: int | None = None, close: Callable[[], None] = lambda: None
 ) -> Feed:
     """Return the feed of a stream of batches."""
-    columns = tuple(FeedColumn(f.name, declared(f.type)) for f in reader.schema)
+    columns = tuple(FeedColumn(f.name, declared(f.type), f.type) for f in reader.schema)
     size = slice_rows(len(columns))
 
     def slices() -> Iterator[list[Any]]:
@@ -142,8 +143,9 @@ def _prepared(series: pd.Series[Any], name: str) -> pd.Series[Any]:
 def _pandas_column(series: pd.Series[Any], name: str) -> FeedColumn:
     if series.dtype == object:
         kind = kind_of(series, name)
-        return FeedColumn(name, kind.type, kind)
-    return FeedColumn(name, declared(_arrow(series.iloc[:0]).type))
+        return FeedColumn(name, kind.type, kind=kind)
+    found = _arrow(series.iloc[:0]).type
+    return FeedColumn(name, declared(found), found)
 
 
 def _arrow(series: pd.Series[Any]) -> Any:

@@ -51,10 +51,10 @@ def declared(kind: pa.DataType) -> str:
         return f"numeric({max(kind.precision - min(kind.scale, 0), scale)},{scale})"
     if pt.is_timestamp(kind):
         return "timestamp with time zone" if kind.tz is not None else "timestamp"
-    if _is_list(kind):
+    if is_list(kind):
         element = declared(kind.value_type)
         return element if element == "jsonb" else f"{element.removesuffix('[]')}[]"
-    if _is_binary(kind):
+    if is_binary(kind):
         return "bytea"
     return next((name for test, name in _SCALARS if test(kind)), "text")
 
@@ -72,14 +72,14 @@ def wire(array: pa.Array, *, as_json: bool, note: Callable[[str], None]) -> pa.A
     if pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
         plain = array.dictionary_decode() if pt.is_dictionary(kind) else pc.run_end_decode(array)
         return wire(plain, as_json=as_json, note=note)
-    if pt.is_nested(kind) or _is_list(kind):
+    if pt.is_nested(kind) or is_list(kind):
         return _nested(array, as_json=as_json)
     return _moment(array, note) if pt.is_temporal(kind) else _plain(array)
 
 
 def _plain(array: pa.Array) -> pa.Array:
     kind = array.type
-    if _is_binary(kind):
+    if is_binary(kind):
         return _texts(array, bytes_text)
     if pt.is_float16(kind):
         return array.cast(pa.float32())
@@ -87,7 +87,7 @@ def _plain(array: pa.Array) -> pa.Array:
 
 
 def _nested(array: pa.Array, *, as_json: bool) -> pa.Array:
-    if _is_list(array.type):
+    if is_list(array.type):
         return _texts(array, json_text if as_json or declared(array.type) == "jsonb" else _literal)
     return _texts(array, lambda value: json_text(dict(value) if isinstance(value, list) else value))
 
@@ -99,16 +99,18 @@ def _moment(array: pa.Array, note: Callable[[str], None]) -> pa.Array:
     if pt.is_date(kind):
         return _eras(array, pc.cast(array, pa.date32()).cast(pa.int32()), _YEAR_ONE)
     if pt.is_time(kind):
-        return _to_microseconds(array, pa.time64("us"), note)
-    return _interval(_to_microseconds(array, pa.duration("us"), note))
+        return to_microseconds(array, pa.time64("us"), note)
+    return _interval(to_microseconds(array, pa.duration("us"), note))
 
 
-def _is_binary(kind: pa.DataType) -> bool:
+def is_binary(kind: pa.DataType) -> bool:
+    """Tell whether values of this type are bytes."""
     sized = pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind)
     return bool(sized or kind == pa.binary_view())
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether values of this type are lists, however Arrow keeps them."""
     views = pt.is_list_view(kind) or pt.is_large_list_view(kind)
     return bool(pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind) or views)
 
@@ -125,7 +127,8 @@ def _hex(array: pa.Array) -> pa.Array:
     return _texts(array, bytes.hex)
 
 
-def _to_microseconds(array: pa.Array, kind: pa.DataType, note: Callable[[str], None]) -> pa.Array:
+def to_microseconds(array: pa.Array, kind: pa.DataType, note: Callable[[str], None]) -> pa.Array:
+    """Return moments or spans in microseconds; what is finer is cut, and ``note`` told."""
     if array.type == kind:
         return array
     if array.type.unit == "ns":
@@ -138,7 +141,7 @@ def _to_microseconds(array: pa.Array, kind: pa.DataType, note: Callable[[str], N
 
 def _timestamp(array: pa.Array, note: Callable[[str], None]) -> pa.Array:
     zone = "UTC" if array.type.tz is not None else None
-    exact = _to_microseconds(array, pa.timestamp("us", array.type.tz), note).cast(pa.timestamp("us", zone))
+    exact = to_microseconds(array, pa.timestamp("us", array.type.tz), note).cast(pa.timestamp("us", zone))
     return _eras(exact, exact.cast(pa.int64()), _YEAR_ONE * _DAY_US)
 
 

@@ -31,10 +31,14 @@ _MISSING: Final = (type(None), type(pd.NA), type(pd.NaT))
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a column holds: its type in PostgreSQL, and how a value of it is written."""
+    """What a column holds: its type in PostgreSQL, and how a value of it is written.
+
+    ``elements``: what its lists hold, where none of them has lists within.
+    """
 
     type: str
     text: Callable[[Any], str]
+    elements: Kind | None = None
 
 
 def is_missing(value: Any) -> bool:
@@ -123,7 +127,8 @@ def _array(present: list[Any], name: str) -> Kind:
     elements = _kind([e for value in present for e in _flat(value) if e is not None], name)
     if elements.type == "jsonb":
         return Kind("jsonb", json_text)
-    return Kind(f"{elements.type}[]", lambda value: array_text(value, elements.text))
+    nested = any(isinstance(e, (list, tuple, np.ndarray)) for value in present for e in value)
+    return Kind(f"{elements.type}[]", lambda value: array_text(value, elements.text), None if nested else elements)
 
 
 def _flat(value: Any) -> Iterable[Any]:
@@ -154,12 +159,19 @@ def moment_text(value: datetime) -> str:
 
 def interval_text(value: timedelta | Interval) -> str:
     """Return an interval whose fields carry their own signs: ``IntervalStyle`` changes nothing about it."""
+    months, days, microseconds = interval_parts(value)
+    text = f"{days:+d} days {_clock(microseconds)}"
+    return f"{months:+d} months {text}" if isinstance(value, Interval) else text
+
+
+def interval_parts(value: timedelta | Interval) -> tuple[int, int, int]:
+    """Return months, days and microseconds, the latter two of one sign where there was but one."""
     if isinstance(value, Interval):
-        return f"{value.months:+d} months {value.days:+d} days {_clock(value.microseconds)}"
+        return value.months, value.days, value.microseconds
     total = value // _MICROSECOND
     sign = -1 if total < 0 else 1
     days, rest = divmod(abs(total), _DAY)
-    return f"{sign * days:+d} days {_clock(sign * rest)}"
+    return 0, sign * days, sign * rest
 
 
 def _clock(microseconds: int) -> str:
