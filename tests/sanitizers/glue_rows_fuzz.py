@@ -41,18 +41,26 @@ def column(pick, rows, depth=0):
 
 def main():
     module, pick = load(sys.argv[1]), random.Random(int(sys.argv[2]))
+    kept = []
     said = {"written": 0, "refused": 0, "broken": 0}
     for _ in range(int(sys.argv[3])):
         rows = pick.randrange(4)
         columns = tuple(column(pick, rows) for _ in range(pick.randrange(3)))
         try:
-            data, done, at = module.rows(columns, number(pick, rows), pick.choice([b"", b"head"]))
+            used = pick.choice(kept)[0] if kept and pick.random() < 0.5 else pick.choice([None, b"", module])
+            data, done, at = module.rows(columns, number(pick, rows), pick.choice([b"", b"head"]), used)
             said["written" if at < 0 else "refused"] += 1
-            assert sum(data) >= 0
+            assert len(memoryview(data)) == len(data)
+            # what is looked at stays as it is
+            kept.append((data, memoryview(data) if pick.random() < 0.5 else None, bytes(data)))
+            for _, view, before in kept:
+                assert view is None or view == before
+            if len(kept) > 9:
+                del kept[pick.randrange(10)]
             assert 0 <= done <= rows
         except (ValueError, TypeError, OverflowError, BufferError, MemoryError):
             said["broken"] += 1
-        for nonsense in [(), ((),), ([], 0, b""), ((), 0, ""), (columns * 900, rows, b""), ((), 2**40, b"")]:
+        for nonsense in [(), ((), 0, b""), ([], 0, b"", 1), ((), 0, "", 1), (columns * 900, rows, b"", 1), ((), 2**40, b"", 1)]:
             with contextlib.suppress(ValueError, TypeError, OverflowError, BufferError):
                 module.rows(*nonsense)
     sys.stdout.write(" ".join(f"{name} {number > 0:d}" for name, number in said.items()) + "\n")

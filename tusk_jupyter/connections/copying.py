@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from psycopg.pq.abc import PGconn
+    from typing_extensions import Buffer
 
 # libpq moves what is left in its buffer after each write: small pieces, sent at once, keep that cheap
 PIECE = 128 * 1024
@@ -29,7 +30,7 @@ _STOPPED = b"stopped by the client"
 class CopySource(Protocol):
     """Where the data of a COPY comes from; ``stopped()`` is asked before each chunk."""
 
-    def chunk(self) -> bytes | None:
+    def chunk(self) -> Buffer | None:
         """Return the next bytes, ``None`` at the end."""
 
     def stopped(self) -> bool:
@@ -82,7 +83,7 @@ def send(pgconn: PGconn, source: CopySource, notices: Callable[[], int]) -> Gene
     return failure
 
 
-def _put(pgconn: PGconn, chunk: bytes, ear: _Ear) -> Generator[Any, Any, None]:
+def _put(pgconn: PGconn, chunk: Buffer, ear: _Ear) -> Generator[Any, Any, None]:
     view = memoryview(chunk)
     for start in range(0, len(view), PIECE):
         while not pgconn.put_copy_data(view[start : start + PIECE]):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg.pq.abc import PGresult
+    from typing_extensions import Buffer
 
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import TuskError
@@ -63,7 +64,7 @@ class Encoder(Protocol):
 
     def wait(self, seconds: float) -> bool: ...
 
-    def chunk(self) -> bytes | None: ...
+    def chunk(self) -> Buffer | None: ...
 
     def row_of(self, line: int) -> int | None: ...
 
@@ -81,7 +82,7 @@ class _Flow:
     sink: RowSink
     unfit: UnfitError | None = None
 
-    def chunk(self) -> bytes | None:
+    def chunk(self) -> Buffer | None:
         while not self.encoder.wait(_SLICE_S):
             # the rows may come from far away, and never
             if self.token.requested:

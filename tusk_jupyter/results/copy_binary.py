@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from typing_extensions import Buffer
+
     from tusk_jupyter.results import _encode
     from tusk_jupyter.results.copy_routes import Note, Route
     from tusk_jupyter.results.feeds import Feed, FeedColumn
@@ -113,6 +115,8 @@ class BinaryEncoder(Encoder):
         self._kept: deque[_Slice] = deque()
         self._refusal: Exception | None = None
         self._head = _HEAD
+        self._sent_last: _encode.Rows | None = None
+        self._under_way: _encode.Rows | None = None
         self._ended = False
 
     def row_of(self, line: int) -> int | None:
@@ -129,7 +133,7 @@ class BinaryEncoder(Encoder):
         text = self._text(part.values, index, row - part.row)
         return None if text is None else f'"{text[:_SHOWN]}{"..." if len(text) > _SHOWN else ""}"'
 
-    def _encode(self) -> bytes | None:
+    def _encode(self) -> Buffer | None:
         if self._refusal is not None:
             raise self._refusal
         values = next(self._feed.slices, None)
@@ -139,11 +143,13 @@ class BinaryEncoder(Encoder):
             return None if done else head + _END
         return self._rows(values, head)
 
-    def _rows(self, values: list[Any], head: bytes) -> bytes:
+    def _rows(self, values: list[Any], head: bytes) -> Buffer:
         from tusk_jupyter.results import _encode
 
         described = tuple(self._described(i, part) for i, part in enumerate(values))
-        data, rows, refused = _encode.rows(described, len(values[0]), head)
+        data, rows, refused = _encode.rows(described, len(values[0]), head, self._sent_last)
+        # one is being sent while the next is encoded: the one before them was sent
+        self._sent_last, self._under_way = self._under_way, data
         self._keep(_Slice(self.rows, values, len(data)))
         if refused >= 0:
             self._refusal = self._why(values, refused, rows)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from typing_extensions import Buffer
+
     from tusk_jupyter.results.feeds import Feed, FeedColumn
 
 _KEPT: Final = 256
@@ -64,7 +66,7 @@ class Encoder:
         self._sent: deque[_Sent] = deque(maxlen=_KEPT)
         self._lines = 0
         self._changed: dict[str, None] = {}
-        self._ahead: Future[bytes | None] | None = None
+        self._ahead: Future[Buffer | None] | None = None
         self.rows = 0
 
     @property
@@ -72,8 +74,8 @@ class Encoder:
         """What was changed on the way, and what was left out."""
         return (*self._feed.notes, *self._changed)
 
-    def chunk(self) -> bytes | None:
-        """Return the next slice as CSV, ``None`` at the end.
+    def chunk(self) -> Buffer | None:
+        """Return the next slice as COPY takes it, ``None`` at the end; it is gone after the next but one.
 
         :raises TuskError: for a value that cannot be sent, naming row and column.
         """
@@ -86,7 +88,7 @@ class Encoder:
         """Wait for the next slice at most so long; return whether it is there."""
         return bool(futures.wait([self._begun()], seconds).done)
 
-    def _begun(self) -> Future[bytes | None]:
+    def _begun(self) -> Future[Buffer | None]:
         if self._ahead is None:
             self._ahead = interrupts.spawn("load", self._encode)
         return self._ahead
@@ -98,7 +100,7 @@ class Encoder:
         else:
             self._feed.close()
 
-    def _encode(self) -> bytes | None:
+    def _encode(self) -> Buffer | None:
         part = next(self._feed.slices, None)
         if part is None:
             return None
