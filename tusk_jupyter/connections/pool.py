@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import psycopg_pool
 
 CHECK_TIMEOUT_S = 3.0
+SLICE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +67,42 @@ class ConnectionPool:
         self.name = name
 
     @contextmanager
-    def borrow(self, timeout_s: float | None = None) -> Iterator[psycopg.Connection[Any]]:
-        """Lend a connection in autocommit; :raises PoolTimeout: when none is free in time."""
+    def borrow(
+        self, timeout_s: float | None = None, *, until: Callable[[], bool] | None = None
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Lend a connection in autocommit.
+
+        :param until: asked now and then while there is none; ``True`` ends the wait.
+        :raises PoolTimeout: when none is free in time.
+        """
         limit = self.timeout_s if timeout_s is None else timeout_s
         if self.max_size <= 1:
             raise self._exhausted(limit)
         pool = self._started()
-        import psycopg_pool
-
-        try:
-            conn = pool.getconn(timeout=limit)
-        except psycopg_pool.PoolTimeout:
-            conn = None
-        except psycopg_pool.PoolClosed:
-            raise ConnectionFailed(f"the pool of {self.name!r} is closed", advice="Connect again.") from None
+        conn = self._take(pool, limit, until)
         if conn is None:
             raise self._exhausted(limit)
         try:
             yield conn
         finally:
             pool.putconn(conn)
+
+    def _take(
+        self, pool: psycopg_pool.ConnectionPool[_Opened], limit: float, until: Callable[[], bool] | None
+    ) -> _Opened | None:
+        import psycopg_pool
+
+        deadline = time.monotonic() + limit
+        while not (until is not None and until()):
+            left = deadline - time.monotonic()
+            try:
+                return pool.getconn(timeout=left if until is None else max(min(left, SLICE_S), 0.001))
+            except psycopg_pool.PoolTimeout:
+                if left <= SLICE_S or until is None:
+                    return None
+            except psycopg_pool.PoolClosed:
+                raise ConnectionFailed(f"the pool of {self.name!r} is closed", advice="Connect again.") from None
+        return None
 
     def status(self) -> PoolStatus:
         """Return numbers that are right at this moment, the leased session included."""

@@ -197,6 +197,7 @@ class Session:
         self.sizes: dict[int, int] = {}  # how many rows statements gave, by the hash of their text
         self._shortest_s = float("inf")
         self._probed = False
+        self.dotted_settings: set[str] = set()
         conn.add_notice_handler(self._on_notice)
         self._thread = threading.Thread(target=self._work, name=f"tusk-session-{name}", daemon=True)
         self._thread.start()
@@ -545,6 +546,14 @@ class Session:
             log.debug("the socket of %s was closed already", self.name)
         finally:
             handle.detach()
+
+    def release(self) -> bool:
+        """End the session and leave its connection to whoever lent it; return whether it can be used again."""
+        self._closing = True
+        self._jobs.put(None)
+        self._thread.join(timeout=CANCEL_TIMEOUT_S)
+        self._conn.remove_notice_handler(self._on_notice)
+        return not self._thread.is_alive() and self.lost is None and self.transaction_status == "IDLE"
 
     def close(self) -> None:
         """End the session. What still runs is cancelled; closing twice is fine."""
