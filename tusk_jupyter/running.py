@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tusk_jupyter.errors import ConnectionLost
+from tusk_jupyter.errors import ConnectionLost, InvalidInput
 from tusk_jupyter.events import QueryEvent
 from tusk_jupyter.queries import journal
 from tusk_jupyter.results.options import FrameOptions
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.execution import Execution, Outcome
+    from tusk_jupyter.queries.partition import Parallel
     from tusk_jupyter.queries.registry import Queries
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
@@ -42,6 +43,8 @@ class CellOptions:
     format: str | None = None
     exact: bool = False
     destination: Destination | None = None
+    parallel: int | None = None
+    split: str | None = None
     on_error: str = "stop"
     history: bool = True
 
@@ -128,15 +131,31 @@ def delivery_options(kernel: Kernel, chosen: CellOptions, connection: Connection
     """Return how a statement of a cell runs: what the cell says, else the preferences."""
     from tusk_jupyter.queries.delivery import Options
 
+    limit = chosen.limit if chosen.limit is not None else (kernel.limit or None)
     numeric: Any = "decimal" if chosen.exact else kernel.numeric
     return Options(
         frame=FrameOptions(numeric=numeric, uuid=kernel.uuid, dates=kernel.dates, arrow_numeric=kernel.arrow_numeric),
         format=chosen.format or kernel.format,
-        limit=chosen.limit if chosen.limit is not None else (kernel.limit or None),
+        limit=limit,
         destination=chosen.destination,
+        parallel=_parallel(chosen, connection, limit),
         read_only=connection.target.settings.read_only,
         memory_limit_mb=kernel.memory_limit_mb,
     )
+
+
+def _parallel(chosen: CellOptions, connection: Connection, limit: int | None) -> Parallel | None:
+    if chosen.parallel is None:
+        return None
+    if limit is not None:
+        raise InvalidInput(
+            f"the preference limit = {limit} ends every result there, and the parts of one cannot share it",
+            advice="Nothing was run. %config Tusk.limit = 0 switches it off in this kernel.",
+        )
+    from tusk_jupyter.queries.partition import Parallel
+
+    version = connection.server.version_num if connection.server is not None else 0
+    return Parallel(chosen.parallel, chosen.split, connection.pool, version)
 
 
 def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome) -> None:

@@ -116,3 +116,15 @@ def test_a_kernel_that_is_killed_leaves_no_file_under_the_name(kernels, kernel, 
     os.utime(left, (1, 1))
     after.run(f'%sql --to "{folder}/out.csv" select 2 as a')
     assert [path.name for path in folder.iterdir()] == ["out.csv"]
+
+
+def test_all_parts_of_a_parallel_query_stop_and_the_session_stays(kernel, database):
+    kernel.run("%%sql\ncreate table many as select generate_series(1, 3000) i; create temp table mine as select 7 as x")
+    pid = kernel.run("%sql select pg_backend_pid()").value
+    reply = interrupted(kernel, database, "%%sql --parallel 3\nselect i, pg_sleep(60) from many", "pg_sleep(60)")
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert "interrupted after" in reply.displayed[0]
+    wait_until(lambda: not running(database, "pg_sleep(60)"))
+    assert kernel.run("%sql select pg_backend_pid()").value == pid
+    assert "7" in kernel.run("%sql select x from mine").value
+    assert "3000" in kernel.run("%%sql --parallel 3 frame <<\nselect i from many").displayed[-1]

@@ -19,7 +19,8 @@ from tusk_jupyter.connections.durations import parse_duration
 from tusk_jupyter.errors import ConnectionNotFound, InvalidInput
 from tusk_jupyter.magics.options import Option, Options, identifier, next_word, one_of, unquoted, whole_number
 from tusk_jupyter.queries.classify import STATEMENT_KEYWORDS, starts_like_statement
-from tusk_jupyter.results.destination import file_name
+from tusk_jupyter.queries.partition import LEAST
+from tusk_jupyter.results.destination import file_name, is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -56,6 +57,8 @@ class CellRequest:
     format: str | None = None
     exact: bool = False
     to: str | None = None
+    parallel: int | None = None
+    split: str | None = None
     on_error: str = "stop"
     quiet: bool = False
     history: bool = True
@@ -77,6 +80,8 @@ def _options(*more: Option, magic: str) -> Options:
         Option(("--format",), "format", one_of("pandas", "arrow", "polars", "rows")),
         Option(("--exact",), "exact"),
         Option(("--to",), "to", file_name),
+        Option(("--parallel",), "parallel", whole_number),
+        Option(("--split",), "split", str),
         Option(("--on-error",), "on_error", one_of("stop", "continue", "savepoint")),
         Option(("--quiet",), "quiet"),
         Option(("--no-history",), "history", value=False),
@@ -116,6 +121,7 @@ def parse_cell(line: str, body: str | None, *, connections: Names, magic: str = 
         script, prefix = body, f"%%{magic} {line}".rstrip() + "\n"
     request = _with_assignment(CellRequest(**given, script=script, prefix=prefix))
     _refuse_beside_to(request)
+    _refuse_beside_parallel(request)
     return request
 
 
@@ -184,6 +190,37 @@ def _refuse_beside_to(request: CellRequest) -> None:
         raise InvalidInput(
             f"{name} says what comes back, and with --to nothing does",
             advice="Nothing was run. A file's ending says its format, and its numbers are exact.",
+        )
+
+
+def _refuse_beside_parallel(request: CellRequest) -> None:
+    folder = request.to is not None and is_folder(request.to)
+    if request.parallel is None:
+        if request.split is not None:
+            raise InvalidInput(
+                f"--split {request.split} says how to divide a query, and nothing divides it",
+                advice="Nothing was run. Add --parallel N.",
+            )
+        if folder:
+            raise InvalidInput(
+                f"{request.to!r} is a folder, and the rows of one connection are one file",
+                advice="Nothing was run. Name a file (.parquet, .csv, .arrow), or add --parallel N.",
+            )
+        return
+    if request.parallel < LEAST:
+        raise InvalidInput(
+            f"--parallel {request.parallel}: there are two parts at least",
+            advice="Nothing was run. Leave it out to read on one connection.",
+        )
+    if request.limit is not None:
+        raise InvalidInput(
+            "--limit is for the whole result, and each part of --parallel would have its own",
+            advice="Nothing was run. Use one of them.",
+        )
+    if request.to is not None and not folder:
+        raise InvalidInput(
+            f"--parallel writes a file for each part, and {request.to!r} is one",
+            advice="Nothing was run. Name a folder: --to DIR/ makes one that DuckDB, Dask and Spark read as a table.",
         )
 
 

@@ -75,12 +75,16 @@ def run(
         )
     destination = None
     if request.to is not None:
-        from tusk_jupyter.results.destination import Destination
-
-        destination = Destination(request.to)
+        destination = _destination(request.to)
         destination.check()
     found = names(shell, local_ns, request.params)
     return _Cell(tusk, shell, output, request, destination, names=found, ask=ask, is_cell=body is not None).run()
+
+
+def _destination(name: str) -> Destination:
+    from tusk_jupyter.results import dataset, destination
+
+    return dataset.Folder(name) if destination.is_folder(name) else destination.Destination(name)
 
 
 def _with_file(request: CellRequest) -> CellRequest:
@@ -189,6 +193,8 @@ class _Cell:
                 format=request.format,
                 exact=request.exact,
                 destination=self._destination,
+                parallel=request.parallel,
+                split=request.split,
                 on_error=request.on_error,
                 history=request.history,
             ),
@@ -206,6 +212,8 @@ class _Cell:
         if result is not None and result.truncated:
             limit = self._request.limit or self._tusk.limit
             parts = (f"more rows exist (--limit {limit})", *parts)
+        if result is not None and self._request.parallel is not None:
+            parts = (f"{self._request.parallel} parts", *parts)
         if result is not None and result.written is not None:
             parts = (*_file_parts(result.written, result.rowcount), *parts)
         footer = self._output.footer(step, connection=connection.name, parts=parts)

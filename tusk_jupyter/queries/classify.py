@@ -48,6 +48,10 @@ _TRANSACTION_SETTINGS = frozenset(
 )
 # words after which a name stands, not the verb that a WITH leads up to
 _BEFORE_NAME = frozenset({"WITH", "RECURSIVE", ",", "AS", "BY", "SET", "CYCLE", "USING", "."})
+_DOTTED = re.compile(
+    r"""\bset\s+(?:session\s+|local\s+)?("?[^\W\d][\w$]*"?\."?[\w$]+"?)|set_config\s*\(\s*'([^'.]+\.[^']+)'""",
+    re.IGNORECASE,
+)
 _BEGINNING = re.compile(r"\s*(?:(?P<sign>\(|--(?=\s|$)|/\*)|(?P<word>[A-Za-z]+)(?![^\x00-#%-/:-@\[-^`{-\x7f]))")
 
 
@@ -164,6 +168,14 @@ def changes_setting(statement: Statement, name: str) -> bool:
     if setting is not None:
         return setting in {name.upper(), "ALL"}
     return "set_config" in statement.text.lower()
+
+
+def dotted_settings(statement: Statement) -> set[str]:
+    """Return the settings with a dot (``app.tenant``) that it may make; the server lists none of them by itself."""
+    if _first(statement) != "SET" and "set_config" not in statement.text:
+        return set()
+    found = _DOTTED.findall(statement.text)
+    return {(one or other).replace('"', "").lower() for one, other in found}
 
 
 def changes_types(statement: Statement) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session, Token
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.notices import NoticeLog
+    from tusk_jupyter.queries.partition import Parallel
     from tusk_jupyter.queries.rows import RowSink
     from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.destination import Destination
@@ -38,6 +39,7 @@ class Options:
     format: str = "pandas"
     limit: int | None = None
     destination: Destination | None = None
+    parallel: Parallel | None = None
     read_only: bool = False
     savepoint: bool = False
     memory_limit_mb: int = 0
@@ -94,6 +96,14 @@ class Delivery:
         if columns is not None:
             self.sink.begin(columns, self.statement)
         return self.reply.error is None
+
+    def cancel(self) -> None:
+        """Ask the server to cancel it (from another thread)."""
+        self.session.cancel(self.token)
+
+    def give_up(self, after_s: float) -> TuskError | None:  # noqa: ARG002 - what runs elsewhere says it
+        """Leave what runs elsewhere than on the session (from another thread); ``None``: it is the session's."""
+        return None
 
     def explained(self, error: TuskError) -> TuskError:
         """Return the server's error with what is known here of its cause."""

@@ -101,10 +101,17 @@ class Execution:
         self._answered = False
         self._left = False
         self._never_sent = False
-        self._sink: RowSink = FileSink(session, options) if options.destination is not None else self._row_sink(options)
+        self._sink = self._sink_for(options)
+        self._delivery: Delivery | None = None
         self._future: Future[Outcome] | None = None
 
-    def _row_sink(self, options: Options) -> RowSink:
+    def _sink_for(self, options: Options) -> RowSink:
+        if options.parallel is not None:
+            from tusk_jupyter.queries import part_rows
+
+            return part_rows.sink_for(self.session, options, stop=lambda: self.cancel("memory"))
+        if options.destination is not None:
+            return FileSink(self.session, options)
         guard = Guard(options.memory_limit_mb)
         return RowSink(self.session, options.limit, guard=guard, stop=lambda: self.cancel("memory"))
 
@@ -184,7 +191,10 @@ class Execution:
         future = self._future
         until = time.monotonic() + GIVE_UP_S
         while future is not None and not future.done() and time.monotonic() < until:
-            self.session.cancel(self._token)
+            if self._delivery is not None:
+                self._delivery.cancel()
+            else:
+                self.session.cancel(self._token)
             if self._token.unconfirmed:
                 return
             _wait_done(future, RESEND_S)
@@ -198,8 +208,7 @@ class Execution:
         if self._never_sent:
             error = QueryCancelled(f"left the queue after {after_s:.1f} s: nothing was sent")
         elif not self._answered:
-            self.session.abandon("given up: the server did not answer the cancel request")
-            error = lost.given_up(self.session, self._before, statement=self.statement, after_s=after_s)
+            error = self._give_up(after_s)
         else:
             error = QueryCancelled(
                 f"left after {after_s:.1f} s: the statement had finished, its result was still being converted"
@@ -211,6 +220,12 @@ class Execution:
             )
         self.state = "timeout" if self._reason == "timeout" else "cancelled"
         return Outcome(None, error, self.session.transaction if self.session.lost is None else None, self.state)
+
+    def _give_up(self, after_s: float) -> TuskError:
+        if self._delivery is not None and (error := self._delivery.give_up(after_s)) is not None:
+            return error
+        self.session.abandon("given up: the server did not answer the cancel request")
+        return lost.given_up(self.session, self._before, statement=self.statement, after_s=after_s)
 
     @property
     def interrupted(self) -> bool:
@@ -226,7 +241,7 @@ class Execution:
             return Outcome(None, QueryCancelled("nobody waits any more"), self.session.transaction, self.state)
         self._start = time.monotonic()
         self.state = "running"
-        delivery = self._deliver(
+        delivery = self._delivery = self._deliver(
             self.session, self._token, self.statement, self._bound, self._options, self._sink, self.notices
         )
         error = self._answer(delivery)
@@ -314,6 +329,7 @@ class Execution:
         """Keep up with what a statement may have changed: the types it made, the time-out it set."""
         if classify.changes_types(self.statement):
             self.session.types.clear()
+        self.session.dotted_settings |= classify.dotted_settings(self.statement)
         if (
             classify.changes_setting(self.statement, "statement_timeout")
             and self.session.transaction_status != "INERROR"

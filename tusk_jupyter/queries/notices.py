@@ -5,6 +5,7 @@ A loop in PL/pgSQL can raise 10,000 notices of 10 kB: the first and the last 50 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import Any
 
@@ -21,15 +22,17 @@ class NoticeLog:
         self._first: list[Diagnostic] = []
         self._last: deque[Diagnostic] = deque(maxlen=KEEP)
         self.count = 0
+        self._lock = threading.Lock()
 
     def add(self, diag: Any) -> None:
         """Take psycopg's notice (called on the worker, in the order of arrival)."""
         record = translate.notice(diag)
-        if self.count < KEEP:
-            self._first.append(record)
-        else:
-            self._last.append(record)
-        self.count += 1
+        with self._lock:  # the parts of one query have a worker each
+            if self.count < KEEP:
+                self._first.append(record)
+            else:
+                self._last.append(record)
+            self.count += 1
 
     @property
     def left_out(self) -> int:

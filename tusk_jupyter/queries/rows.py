@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.memory import Guard, Overflow
     from tusk_jupyter.queries.split import Statement
-    from tusk_jupyter.results.decode import Decoder, Settings
+    from tusk_jupyter.results.decode import Decoded, Decoder, Settings
     from tusk_jupyter.results.destination import Written
     from tusk_jupyter.results.types import Column, TypeInfo
 
@@ -144,14 +144,21 @@ class RowSink:
 
     def finish(self, options: Options) -> tuple[Any, tuple[Column, ...], tuple[str, ...]]:
         """Return the frame, its columns and what is to be noted; no frame for a statement without rows."""
-        if self._decoder is None:
-            return None, (), ()
-        from tusk_jupyter.results import frame
+        decoded = self.decoded()
+        return (None, (), ()) if decoded is None else framed(decoded, options)
 
-        decoded = self._decoder.finish(self._types)
-        if options.format == "pandas":
-            made, notes = frame.to_pandas(decoded, options.frame, release=True)
-        else:
-            make = {"arrow": frame.to_arrow, "polars": frame.to_polars, "rows": frame.to_rows}
-            made, notes = make[options.format](decoded, options.frame)
-        return made, tuple(decoded.columns), tuple(notes)
+    def decoded(self) -> Decoded | None:
+        """Return what was collected; ``None`` for a statement without rows."""
+        return self._decoder.finish(self._types) if self._decoder is not None else None
+
+
+def framed(decoded: Decoded, options: Options) -> tuple[Any, tuple[Column, ...], tuple[str, ...]]:
+    """Return a result as what was asked for, its columns and what is to be noted."""
+    from tusk_jupyter.results import frame
+
+    if options.format == "pandas":
+        made, notes = frame.to_pandas(decoded, options.frame, release=True)
+    else:
+        make = {"arrow": frame.to_arrow, "polars": frame.to_polars, "rows": frame.to_rows}
+        made, notes = make[options.format](decoded, options.frame)
+    return made, tuple(decoded.columns), tuple(notes)

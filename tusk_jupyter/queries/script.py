@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
-from tusk_jupyter.queries import binding, classify, lost, read_only, split
+from tusk_jupyter.queries import binding, classify, lost, partition, read_only, split
+from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Script:
         script = self.source.script
         self._refuse_nul(script)
         self._refuse_other_than_one_result()
+        self._refuse_undivided()
         statement, position = self._next(0)
         if statement is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
@@ -109,7 +111,14 @@ class Script:
             error.transaction = error.transaction or lost.transaction_sentence(self.session.transaction)
             return None, Outcome(None, error, self.session.transaction, "failed")
         options = replace(self.options, savepoint=True) if self.on_error == "savepoint" else self.options
-        execution = Execution(self.session, statement=statement, bound=bound, source=self.source, options=options)
+        deliver = Delivery
+        if options.parallel is not None:
+            from tusk_jupyter.queries.parallel import ParallelDelivery
+
+            deliver = ParallelDelivery
+        execution = Execution(
+            self.session, statement=statement, bound=bound, source=self.source, options=options, deliver=deliver
+        )
         if self.on_start is not None:
             self.on_start(execution)
         tick = self.on_tick
@@ -172,6 +181,12 @@ class Script:
                 f"no statement returns rows: there is nothing to write to {destination.shown!r}",
                 advice="Nothing was run. --to is for a statement that returns rows, such as SELECT or … RETURNING.",
             )
+
+    def _refuse_undivided(self) -> None:
+        if self.options.parallel is not None:
+            conforming = self.session.parameter("standard_conforming_strings") != "off"
+            statements = split.split(self.source.script, standard_conforming_strings=conforming)
+            partition.check(statements, self.options.parallel)
 
     def _refuse_nul(self, script: str) -> None:
         if (at := script.find("\0")) >= 0:

@@ -44,16 +44,42 @@ class Written:
 
 
 def file_name(text: str) -> str:
-    """Return the name of a file that can be written; its ending says how.
+    """Return the name of a file that can be written, whose ending says how, or of a folder, which ends in a slash.
 
     :raises InvalidInput: for another ending.
     """
-    if _kind(text) is None or "\0" in text:
+    if (_kind(text) is None and not is_folder(text)) or "\0" in text:
         raise InvalidInput(
             f"--to {text!r} has no ending that says what to write",
-            advice=f"{_NOTHING_RUN} The name of the file ends in .parquet, .csv or .arrow.",
+            advice=f"{_NOTHING_RUN} A file's name ends in .parquet, .csv or .arrow, a folder's in a slash.",
         )
     return text
+
+
+def is_folder(text: str) -> bool:
+    """Tell a folder, for a file from each of several connections, from a file."""
+    return text.endswith("/" if os.sep == "/" else ("/", os.sep))
+
+
+def resolved(name: str) -> Path:
+    """Return the path that a name stands for.
+
+    :raises InvalidInput: when it stands for none.
+    """
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # nobody's ~user, a link to itself
+        raise InvalidInput(f"{name!r} cannot be used as a file: {error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a rename in a folder on the disk; what no folder can be opened for (Windows) does without."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _kind(text: str) -> Kind | None:
@@ -69,11 +95,8 @@ class Destination:
 
     def __init__(self, name: str) -> None:
         self.shown = name
-        self.kind = cast("Kind", _kind(file_name(name)))
-        try:
-            self.path = Path(name).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # nobody's ~user, a link to itself
-            raise InvalidInput(f"{name!r} cannot be used as a file: {error}") from error
+        self.kind: Kind = cast("Kind", _kind(file_name(name)))
+        self.path = resolved(name)
         self.written: Written | None = None
         self._temporary: Path | None = None
         self._file: BinaryIO | None = None
@@ -149,7 +172,7 @@ class Destination:
             temporary.replace(self.path)
             self._file = self._temporary = None
             self.written = Written(str(self.path), self.shown, size, replaced)
-        self._sync_folder()
+        sync_folder(self.path.parent)
         return self.written
 
     def discard(self) -> None:
@@ -183,15 +206,6 @@ class Destination:
             with contextlib.suppress(OSError):
                 self._temporary.unlink()
             self._temporary = None
-
-    def _sync_folder(self) -> None:
-        # the rename itself; what no folder can be opened for (Windows) does without
-        with contextlib.suppress(OSError):
-            handle = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
 
     def _failure(self, error: BaseException, what_now: str = "No file was written.") -> TuskError:
         known = translate(error, doing="writing the rows", path=self.shown)
