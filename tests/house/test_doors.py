@@ -21,6 +21,7 @@ PURE = [
     "magics/options",
     "queries/split",
     "queries/classify",
+    "queries/partition",
     "masking",
     "queries/placeholders",
     "queries/binding",

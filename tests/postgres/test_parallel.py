@@ -11,7 +11,8 @@ import pytest
 
 from tests.waiting import ask, backends, running, terminate, wait_until
 from tusk_jupyter.errors import ConnectionLost, InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, QueryTimeout
-from tusk_jupyter.queries import memory, parallel
+from tusk_jupyter.queries import memory, parallel, partition
+from tusk_jupyter.queries.split import next_statement
 
 TABLE = """
 create table t as select i, i % 7 as few, nullif(i, 3)::numeric(8,2) as n, md5(i::text) as s,
@@ -81,6 +82,14 @@ def test_a_table_by_its_pages(cells, parts):
 def test_what_else_is_divided_by_pages(cells, sql):
     cells.ns.update(few=3, text="c4ca4238a0b923820dcc509a6f75849b")
     pd.testing.assert_frame_equal(frame(cells, sql), frame(cells, sql, "--parallel 3"))
+
+
+def test_a_range_of_pages_is_read_as_such(cells):
+    for text in ("select * from t", "select i from t where i > 3 or few = 1"):
+        table = partition.one_table(next_statement(text)[0])
+        for condition in partition.page_ranges([40], 3):
+            plan = frame(cells, f"explain {table.with_pages(condition)}").iloc[0, 0]
+            assert plan.startswith("Tid Range Scan"), plan
 
 
 @pytest.mark.parametrize("column", ["i", "n", "s", "z", "d", "f", "holes", "few"])
@@ -398,6 +407,17 @@ def test_refused(cells, database, options, sql, reason):
     assert "Nothing was run" in error.advice
     wait_until(lambda: quiet(database))
     assert len(frame(cells, "table t")) == 5000
+
+
+def test_what_is_refused_costs_no_connection(cells, connection, database):
+    refused(cells, "select count(*) from t")
+    wait_until(lambda: connection.pool.status().available == 2)
+    before = backends(database)
+    refused(cells, "select count(*) from t")
+    refused(cells, "select nope from t")
+    wait_until(lambda: connection.pool.status().available == 2)
+    assert backends(database) == before
+    assert quiet(database)
 
 
 def test_the_preference_limit_is_refused(cells):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -137,6 +138,11 @@ def test_an_existing_folder_is_only_filled_when_it_is_empty(cells):
     Path("file").write_text("x")
     assert "is no folder" in refused(cells, "--parallel 2 --to file/").message
     assert isinstance(refused(cells, "--parallel 2 --to nowhere/out/"), IoError)
+    Path("empty").mkdir()
+    os.chdir("empty")
+    assert "where the kernel is" in refused(cells, "--parallel 2 --to ./").message
+    os.chdir("..")
+    Path("empty").rmdir()
     assert left() == ["file", "out"]
 
 

@@ -1,22 +1,29 @@
 """Several of a pool's connections that work on one thing: borrowed together, stopped together, given back clean.
 
 Each gets a session of its own, with its worker, so that the rules of reading and cancelling are those of every
-statement. A connection that was cancelled, lost or left in a transaction is thrown away, not given back: a cancel that
-a pooler still carries has nothing to hit then, and nobody has to wait until that is certain. The others come back as
-they were, because all that was set in them was set for one transaction.
+statement. A connection that was cancelled or lost is thrown away, not given back: a cancel that a pooler still carries
+has nothing to hit then, and nobody has to wait until that is certain. The others come back as they were, because all
+that was set in them was set for one transaction, which is rolled back if it is still open.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.connections.session import CancelledBeforeSentError, Session, Token
+from tusk_jupyter.connections.session import (
+    CANCEL_TIMEOUT_S,
+    CancelledBeforeSentError,
+    Command,
+    Session,
+    SessionLostError,
+    Token,
+)
 from tusk_jupyter.errors import PoolTimeout
 
 if TYPE_CHECKING:
@@ -118,5 +125,8 @@ def _give_back(member: Member, conn: psycopg.Connection[Any]) -> None:
     session = member.session
     if member.token.sent:
         session.abandon("cancelled, and not used again")
+    elif session.transaction_status in {"INTRANS", "INERROR"}:
+        with suppress(SessionLostError, TimeoutError):
+            session.submit(partial(session.run, None, Command(b"rollback"))).result(CANCEL_TIMEOUT_S)
     if not session.release():
         conn.close()

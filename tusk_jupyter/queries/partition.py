@@ -16,6 +16,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -49,6 +50,8 @@ _ORDERED: Final = frozenset({
     builtin.DATE, builtin.TIME, builtin.TIMESTAMP, builtin.TIMESTAMPTZ, builtin.INTERVAL, builtin.UUID,
     builtin.TEXT, builtin.VARCHAR, builtin.BPCHAR,
 })  # fmt: skip
+_UPPER: Final = re.compile("[A-Z]+")  # only ASCII is folded
+_CODED: Final = re.compile(r"\\(?:([0-9A-Fa-f]{4})|\+(0[0-9A-Fa-f]{5}))")
 _NAMES: Final = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
 _SCANS: Final = frozenset({"Seq Scan", "Append", "ProjectSet"})
 _INDEX_SCANS: Final = frozenset({"Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Bitmap Index Scan"})
@@ -297,8 +300,10 @@ def _words(statement: Statement) -> list[str]:
 def _name(text: str, token: Token) -> str:
     word = text[token.start : token.end]
     if token.kind is Kind.IDENTIFIER:
-        return word.lower()
-    return word[word.index('"') + 1 : -1].replace('""', '"')
+        return _UPPER.sub(lambda found: found[0].lower(), word)
+    name = word[word.index('"') + 1 : -1].replace('""', '"')
+    # U&"d\0061t\+000061"; with an UESCAPE of its own it stays as it is
+    return name if word[0] == '"' else _CODED.sub(lambda found: chr(int(found[1] or found[2], 16)), name)
 
 
 def _outermost(words: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -14,13 +14,13 @@ import secrets
 import shutil
 import stat
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter.errors import InvalidInput, IoError
 from tusk_jupyter.results.destination import Destination, Written, resolved, sync_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
 _NOTHING_RUN: Final = "Nothing was run."
@@ -53,11 +53,9 @@ class Folder(Destination):
                     advice=f"{_NOTHING_RUN} Make it first: Path({str(folder)!r}).mkdir(parents=True).",
                 )
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                what = "a folder with something in it" if self.path.is_dir() else "no folder"
-                raise InvalidInput(
-                    f"{self.shown!r} is there already, and is {what}",
-                    advice=f"{_NOTHING_RUN} Name one that is not there, or that is empty.",
-                )
+                raise self._refused("a folder with something in it" if self.path.is_dir() else "no folder")
+            if self.path == Path.cwd():
+                raise self._refused("where the kernel is")
             self._make()
             self._remove()
         except (OSError, ValueError) as error:
@@ -98,7 +96,8 @@ class Folder(Destination):
             replaced = self.path.exists()
             if replaced:
                 temporary.chmod(stat.S_IMODE(self.path.stat().st_mode))
-                self.path.rmdir()  # an empty one; only some systems rename onto it
+                if os.name == "nt":
+                    self.path.rmdir()  # elsewhere an empty folder can be renamed onto, in one step
             temporary.rename(self.path)
             self._temporary = None
             self.written = Written(str(self.path), self.shown, size, replaced=False)
@@ -110,6 +109,12 @@ class Folder(Destination):
         for file in self._files:
             file.discard()
         self._remove()
+
+    def _refused(self, what: str) -> InvalidInput:
+        return InvalidInput(
+            f"{self.shown!r} is there already, and is {what}",
+            advice=f"{_NOTHING_RUN} Name one that is not there, or that is empty.",
+        )
 
     def _make(self) -> Path:
         folder = self.path.with_name(f".tusk-{os.getpid()}-{secrets.token_hex(4)}.part")

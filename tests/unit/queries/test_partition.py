@@ -229,5 +229,6 @@ def test_names():
     text = """select A, "B""b", lower(c), 'd' from pg_temp.e -- f\n where now() > current_date"""
     assert {"a", 'B"b', "lower", "c", "pg_temp", "e"} <= partition.names_in(only(text))
     assert not {"d", "f", "A"} & partition.names_in(only(text))
+    assert {"Ärger", "data", "Ö"} <= partition.names_in(only(r'select Ärger from U&"d\0061t\+000061" where Ö'))
     assert {"lower", "now"} <= partition.called_in(only(text))
     assert partition.moments_in(only(text)) == ["current_date", "now"]
