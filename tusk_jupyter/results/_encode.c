@@ -130,7 +130,7 @@ static bool read_column(field *f, column *c, PyObject *description, bool may_nes
 }
 
 /* columns is memory for as many as there are fields */
-static PyObject *written(PyObject *module, const column *columns, Py_ssize_t count, long long rows, block *out) {
+static PyObject *written(PyObject *module, column *columns, Py_ssize_t count, long long rows, block *out) {
     int64_t row = 0;
     int at = 0;
     enum outcome outcome;

@@ -48,6 +48,7 @@ typedef struct column {
     enum wire wire;
     enum storage storage;
     int64_t number, offset, rows;
+    bool may_hold_nul;
     view validity, values, data;
     struct column *elements;
     int64_t base;
@@ -227,18 +228,16 @@ static ALWAYS_INLINE bool read_text(const column *c, int64_t row, const byte **t
 #define INFINITE 0xD000u
 #define INFINITE_BELOW 0xF000u
 
-/* groups[0] is worth 10000^least */
-static enum outcome put_groups(block *out, const uint16_t *groups, int count, int least, unsigned sign, int64_t scale) {
+/* groups[0] is worth 10000^least; there is room for them */
+static ALWAYS_INLINE void put_groups(block *out, const uint16_t *groups, int count, int least, unsigned sign, int scale) {
     while (count > 0 && groups[count - 1] == 0) count--;
     while (count > 0 && *groups == 0) groups++, count--, least++;
-    if (!reserve(out, 12 + 2 * (size_t)count)) return NO_MEMORY;
     put32(out, 8 + 2 * (uint32_t)count);
     put16(out, (uint32_t)count);
     put16(out, count ? (uint32_t)(count - 1 + least) : 0);
     put16(out, count ? sign : POSITIVE);
     put16(out, scale > 0 ? (uint32_t)scale : 0);
     for (int i = count; i-- > 0;) put16(out, groups[i]);
-    return WRITTEN;
 }
 
 /* floor(dividend / 4) */
@@ -246,16 +245,24 @@ static ALWAYS_INLINE int quarter(int dividend) { return dividend >= 0 ? dividend
 
 static const uint32_t TENS[] = {1, 10, 100, 1000, 10000};
 
-static enum outcome put_small(block *out, uint64_t value, unsigned sign, int scale) {
+/* divides value by 10^digits, and returns what is left of it, moved up to four digits: constants divide quickly */
+static ALWAYS_INLINE uint16_t split(uint64_t *value, int digits) {
+    uint64_t whole = *value;
+    switch (digits) {
+    case 1: *value = whole / 10; return (uint16_t)((whole - *value * 10) * 1000);
+    case 2: *value = whole / 100; return (uint16_t)((whole - *value * 100) * 100);
+    case 3: *value = whole / 1000; return (uint16_t)((whole - *value * 1000) * 10);
+    default: *value = whole / 10000; return (uint16_t)(whole - *value * 10000);
+    }
+}
+
+static ALWAYS_INLINE void put_small(block *out, uint64_t value, unsigned sign, int scale) {
     uint16_t groups[8];
     /* odd: how many digits the lowest group has to take, 1 to 4 */
     int count = 0, least = quarter(-scale), odd = scale + 4 * least + 4;
-    if (odd < 4) {
-        groups[count++] = (uint16_t)(value % TENS[odd] * TENS[4 - odd]);
-        value /= TENS[odd];
-    }
-    for (; value; value /= 10000) groups[count++] = (uint16_t)(value % 10000);
-    return put_groups(out, groups, count, least, sign, scale);
+    if (odd < 4) groups[count++] = split(&value, odd);
+    while (value) groups[count++] = split(&value, 4);
+    put_groups(out, groups, count, least, sign, scale);
 }
 
 static ALWAYS_INLINE uint32_t divide(uint32_t *limbs, int *count, uint32_t divisor) {
@@ -271,9 +278,9 @@ static ALWAYS_INLINE uint32_t divide(uint32_t *limbs, int *count, uint32_t divis
 
 /* Arrow's decimals: two's complement, low limb first (its buffers are of the machine's byte order, and so little-endian
    wherever this is built: copy_binary.py says no elsewhere) */
-static enum outcome put_decimal(block *out, const column *c, int64_t row) {
+static void put_decimal(block *out, const column *c, int64_t row) {
     uint32_t limbs[8];
-    int count = c->storage == S_DECIMAL128 ? 4 : 8;
+    int count = c->storage == S_DECIMAL128 ? 4 : 8, scale = (int)c->number;
     memcpy(limbs, fixed(c, row, count * 4), (size_t)count * 4);
     bool is_negative = limbs[count - 1] >> 31;
     uint64_t carry = is_negative;
@@ -284,16 +291,28 @@ static enum outcome put_decimal(block *out, const column *c, int64_t row) {
     }
     while (count > 0 && limbs[count - 1] == 0) count--;
     unsigned sign = is_negative ? NEGATIVE : POSITIVE;
-    int scale = (int)c->number;
     if (count <= 2) {
         uint64_t value = (count > 0 ? limbs[0] : 0) | (uint64_t)(count > 1 ? limbs[1] : 0) << 32;
-        return put_small(out, value, sign, scale);
+        put_small(out, value, sign, scale);
+        return;
     }
     uint16_t groups[24]; /* 256 bits are 78 digits */
     int filled = 0, least = quarter(-scale), odd = scale + 4 * least + 4;
     if (odd < 4) groups[filled++] = (uint16_t)(divide(limbs, &count, TENS[odd]) * TENS[4 - odd]);
     while (count > 0) groups[filled++] = (uint16_t)divide(limbs, &count, 10000);
-    return put_groups(out, groups, filled, least, sign, scale);
+    put_groups(out, groups, filled, least, sign, scale);
+}
+
+/* most decimals fit into 64 bits */
+static ALWAYS_INLINE void put_decimal128(block *out, const column *c, int64_t row) {
+    int64_t halves[2];
+    memcpy(halves, fixed(c, row, 16), 16);
+    if (halves[1] != -(halves[0] < 0)) {
+        put_decimal(out, c, row);
+        return;
+    }
+    bool is_negative = halves[0] < 0;
+    put_small(out, is_negative ? 0 - (uint64_t)halves[0] : (uint64_t)halves[0], is_negative ? NEGATIVE : POSITIVE, (int)c->number);
 }
 
 static ALWAYS_INLINE bool is_word(const byte *text, int64_t size, const char *word) {
@@ -373,7 +392,10 @@ static ALWAYS_INLINE enum outcome put_integer(block *out, const column *c, int64
     bool is_negative;
     uint64_t bits = read_integer(c, row, &is_negative);
     uint64_t size = is_negative ? 0 - bits : bits;
-    if (c->wire == W_NUMERIC) return put_small(out, size, is_negative ? NEGATIVE : POSITIVE, 0);
+    if (c->wire == W_NUMERIC) {
+        put_small(out, size, is_negative ? NEGATIVE : POSITIVE, 0);
+        return WRITTEN;
+    }
     if (c->wire == W_FLOAT4) {
         float number = is_negative ? -(float)size : (float)size;
         uint32_t as;
@@ -466,7 +488,7 @@ static ALWAYS_INLINE enum outcome put_text(block *out, const column *c, int64_t 
     if (c->wire == W_UUID && c->storage != S_FIXED) return put_uuid(out, text, size);
     bool has_version = c->wire == W_JSONB;
     if (size > INT32_MAX - 8) return REFUSED;
-    if ((c->wire == W_TEXT || has_version) && size && memchr(text, 0, (size_t)size)) return REFUSED;
+    if (c->may_hold_nul && size && memchr(text, 0, (size_t)size)) return REFUSED;
     if (!reserve(out, (size_t)size + 5)) return NO_MEMORY;
     put32(out, (uint32_t)size + has_version);
     if (has_version) out->bytes[out->size++] = 1;
@@ -475,8 +497,8 @@ static ALWAYS_INLINE enum outcome put_text(block *out, const column *c, int64_t 
 
 /* the row is there; lists are none of these */
 static ALWAYS_INLINE enum outcome put_scalar(block *out, const column *c, int64_t row) {
-    /* for all that is of one size */
-    if (!reserve(out, 24)) return NO_MEMORY;
+    /* for all that is of one size, and decimals */
+    if (!reserve(out, 64)) return NO_MEMORY;
     if (c->wire == W_NULL || (c->validity.bytes && !bit(c->validity.bytes, c->offset + row))) {
         put32(out, UINT32_MAX);
         return WRITTEN;
@@ -499,7 +521,8 @@ static ALWAYS_INLINE enum outcome put_scalar(block *out, const column *c, int64_
         put64(out, bits);
         return WRITTEN;
     }
-    case S_DECIMAL128: case S_DECIMAL256: return put_decimal(out, c, row);
+    case S_DECIMAL128: put_decimal128(out, c, row); return WRITTEN;
+    case S_DECIMAL256: put_decimal(out, c, row); return WRITTEN;
     case S_INT32: case S_INT64: return put_moment(out, c, row);
     default: return put_text(out, c, row);
     }
@@ -535,16 +558,28 @@ static enum outcome put_array(block *out, const column *c, int64_t row) {
     return WRITTEN;
 }
 
+/* whether a text has a zero byte is asked once for all of them, where they lie one after the other */
+static void look_for_nul(column *c) {
+    int64_t first, last, unused;
+    if (c->wire == W_ARRAY) look_for_nul(c->elements);
+    c->may_hold_nul = c->wire == W_TEXT || c->wire == W_JSONB;
+    if (!c->may_hold_nul || c->rows == 0) return;
+    if (!read_span(c, 0, &first, &unused) || !read_span(c, c->rows - 1, &unused, &last)) return;
+    if (last < first || (uint64_t)last > c->data.size) return;
+    c->may_hold_nul = last > first && memchr(c->data.bytes + first, 0, (size_t)(last - first)) != NULL;
+}
+
 /* -- all rows --------------------------------------------------------------------------------------------------- */
 
 #define MOST_ROWS (1 << 24) /* at once; columns without buffers would have as many as they say */
 
 /* whole rows are added to out, `*row` of them; the value that ended it, if any, is in `*field` of the next one */
-static enum outcome put_rows(block *out, const column *columns, int count, int64_t rows, int64_t *row, int *field) {
+static enum outcome put_rows(block *out, column *columns, int count, int64_t rows, int64_t *row, int *field) {
     *row = *field = 0;
     if (count < 1 || count > INT16_MAX || rows < 0 || rows > MOST_ROWS) return BROKEN;
     for (int i = 0; i < count; i++)
         if (columns[i].rows != rows || !is_sound(&columns[i])) return BROKEN;
+    for (int i = 0; i < count; i++) look_for_nul(&columns[i]);
     for (*row = 0; *row < rows; ++*row) {
         size_t before = out->size;
         if (!reserve(out, 2)) return NO_MEMORY;
