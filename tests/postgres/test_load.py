@@ -449,8 +449,8 @@ def test_what_was_selected_goes_back_as_it_was(cells, database):
 
 
 BY_TYPE = {
-    "int2": (pa.array([1, 40_000]), "22003"),
-    "int4": (pa.array([1, 2**31]), "22003"),
+    "int2": (pa.array([2**15 - 1, 2**15]), "22003"),
+    "int4": (pa.array([-(2**31), -(2**31) - 1]), "22003"),
     "int8": (pa.array([1, 2**63], pa.uint64()), "22003"),
     "date": (pa.array([0, -2_500_000], pa.date32()), "22008"),
     "timestamp": (pa.array([0, -220_000_000_000_000_000], pa.timestamp("us")), "22008"),
