@@ -2,8 +2,9 @@
 
 A number or a moment in binary is what Arrow stores, in the other byte order and, for moments, counted from 2000: a
 column of them needs no parsing, and the server, which writes a ``timestamptz`` at 115 ns as text and at 45 in binary,
-has less to do. :data:`TYPES` is the fixed set; no other type may come in binary, because nobody could show
-it (a type's text is right by construction, its binary is whatever ``typsend`` makes).
+has less to do (decoding numbers and moments takes 7 ns a value instead of 14, without a compiler 45 instead of 103).
+:data:`TYPES` is the fixed set; no other type may come in binary, because nobody could show it (a type's text is right
+by construction, its binary is whatever ``typsend`` makes).
 
 Nothing downstream may notice which format came. What the arrays cannot hold (``infinity``, BC, a year beyond 9999)
 therefore becomes PostgreSQL's text here, its whole chunk with it, as a chunk of text would have stayed; a NaN loses
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 _EPOCH_DAYS: Final = 10_957
 _EPOCH: Final = _EPOCH_DAYS * DAY
 _DATE_MIN, _DATE_MAX = -719_162, 2_932_896  # the years 1 to 9999
-_UUID_BYTES: Final = 16
 _UUID_TEXT: Final = 36
+_UUID_PARTS: Final = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))  # between its dashes
 
 
 class ContradictoryError(ValueError):
@@ -154,15 +155,12 @@ def _or_infinity(column: _Column, spell: Callable[[int], str]) -> Callable[[int]
     return lambda number: special.get(number) or spell(number)
 
 
-_HEX: Final = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).reshape(256, 2)
-_PLACES: Final = np.array([i for i in range(_UUID_TEXT) if i not in {8, 13, 18, 23}])
-
-
 def _uuids(column: _Column, target: pa.DataType, _: Settings) -> pa.Array:
     rows = len(column.numbers)
-    raw = column.numbers.view(np.uint8).reshape(rows, _UUID_BYTES)
+    digits = np.frombuffer(column.numbers.tobytes().hex().encode(), np.uint8).reshape(rows, -1)
     texts = np.full((rows, _UUID_TEXT), ord("-"), np.uint8)
-    texts[:, _PLACES] = _HEX[raw].reshape(rows, _UUID_BYTES * 2)
+    for dashes, (first, last) in enumerate(_UUID_PARTS):
+        texts[:, first + dashes : last + dashes] = digits[:, first:last]
     ends = np.arange(rows + 1, dtype=np.int64) * _UUID_TEXT
     return pa.Array.from_buffers(target, rows, [column.validity(), pa.py_buffer(ends), pa.py_buffer(texts)])
 
