@@ -136,7 +136,7 @@ class Delivery:
             # rows of a statement that changes data come when it is through
             raise self._refused if self.reply.error is not None else self.sink.after_run(self._refused)
         if self.reply.error is None and rows:
-            if most is None:
+            if most is None and self.sink.columns:
                 formats.remember(self.session, self.statement, self.sink.received)
             self.sink.learn_types()
         return self.reply.error is None

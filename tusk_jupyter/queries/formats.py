@@ -70,11 +70,11 @@ def chooser(session: Session, statement: Statement, *, most: int | None = None) 
     :raises SessionLostError: when the connection breaks while its distance is measured.
     """
     forced = os.environ.get(VARIABLE)
-    if forced == "text" or not _is_readable(session):
+    if forced == "text" or (most is not None and most < LARGE and forced is None):
         return None
-    if forced != "binary" and ((most is not None and most < LARGE) or not _is_worth_asking(session, statement)):
+    if forced is None and not _is_worth_asking(session, statement):
         return None
-    if not classify.reads_only_shape(statement):
+    if not _is_readable(session) or not classify.reads_only_shape(statement):
         return None
 
     def choose(columns: PGresult) -> bool:
