@@ -18,7 +18,14 @@ from tusk_jupyter.errors import BindingError
 from tusk_jupyter.lexer import is_identifier_character
 from tusk_jupyter.queries.classify import takes_parameters
 from tusk_jupyter.queries.namespace import resolve
-from tusk_jupyter.queries.placeholders import Membership, Placeholder, Scan, find_placeholders, scan
+from tusk_jupyter.queries.placeholders import (
+    Membership,
+    Placeholder,
+    Scan,
+    find_placeholders,
+    may_hold_placeholders,
+    scan,
+)
 from tusk_jupyter.queries.quoting import quote_identifier, quote_literal
 
 if TYPE_CHECKING:
@@ -92,6 +99,8 @@ def bind(
     :param standard_conforming_strings: by default as the statement was split.
     :raises BindingError: with ``position``, 1-based in ``statement.text``; nothing else, whatever the text.
     """
+    if not may_hold_placeholders(statement.text):
+        return Bound(statement.text)
     if standard_conforming_strings is None:
         standard_conforming_strings = statement.standard_conforming_strings
     found = scan(statement.text, standard_conforming_strings=standard_conforming_strings)

@@ -95,9 +95,14 @@ def find_placeholders(text: str, *, standard_conforming_strings: bool = True) ->
     return scan(text, standard_conforming_strings=standard_conforming_strings).placeholders
 
 
+def may_hold_placeholders(text: str) -> bool:
+    """Return whether ``text`` has to be read at all."""
+    return ":" in text or "{{" in text
+
+
 def scan(text: str, *, standard_conforming_strings: bool = True) -> Scan:
     """Return everything that binding has to know about ``text``; no lexing where it can hold no placeholder."""
-    if ":" not in text and "{{" not in text:
+    if not may_hold_placeholders(text):
         return Scan()
     return _Scanner(text, standard_conforming_strings).run()
 
