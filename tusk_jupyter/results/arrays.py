@@ -45,7 +45,7 @@ def numbers(chunks: Sequence[pa.Array], dtype: str, under_null: Any, *, take: bo
 
 def booleans(chunks: Sequence[pa.Array]) -> Array:
     """Return the values of boolean chunks, False where there is none."""
-    return _joined([chunk.fill_null(False) for chunk in chunks])
+    return _joined([chunk.fill_null(False) if chunk.null_count else chunk for chunk in chunks])
 
 
 def nulls(chunks: Sequence[pa.Array]) -> Array:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.values import Readers, Remarks
 
 
+# what pandas makes of "str" where pyarrow is there, as it is here
+_STR: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+
+
 class Unfit(Exception):
     """A value that the column's dtype cannot hold."""
 
@@ -239,7 +243,7 @@ def _text(source: Source) -> Built:
     _plain(source, "str")
     # one chunk is taken as it is; many would be slow ever after
     whole = source.chunks[0] if len(source.chunks) == 1 else source.whole().combine_chunks()
-    return Built(pd.array(whole, dtype="str"))
+    return Built(pd.arrays.ArrowStringArray(whole, dtype=_STR))  # type: ignore[call-arg]
 
 
 def _enum(source: Source) -> Built:
