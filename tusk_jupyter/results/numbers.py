@@ -26,6 +26,7 @@ SAFE_DIGITS: Final = 15
 _FAR: Final = 290  # texts longer than this may be beyond a float's exponents: looked at one by one
 _SMALLEST: Final = 1e-290
 _VALUES_AT_ONCE: Final = 65_536
+_FIRST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ def as_floats(text: pa.ChunkedArray, *, declared: bool) -> Floats | None:
         return Floats(floats, rounded=False)
     long = pc.filter(text, pc.and_(pc.greater(lengths, SAFE_DIGITS), pc.less_equal(lengths, _FAR)))
     far = [Decimal(value) for value in pc.filter(text, pc.greater(lengths, _FAR)).to_pylist()]
-    if _largest(_significant_digits(long)) <= SAFE_DIGITS and all(map(_recoverable, far)):
+    # where one of the first has too many, nobody has to count the digits of the others
+    is_safe = all(_largest(_significant_digits(part)) <= SAFE_DIGITS for part in (long.slice(0, _FIRST), long))
+    if is_safe and all(map(_recoverable, far)):
         return Floats(floats, rounded=False)
     if declared or _largest(_digits_before_point(long)) > SAFE_DIGITS or not _small(far):
         return None
@@ -121,7 +124,9 @@ def _significant_digits(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _digits_before_point(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.binary_length(pc.replace_substring_regex(text, pattern=r"^-|\..*$", replacement=""))
+    point = pc.find_substring(text, ".")
+    whole = pc.if_else(pc.less(point, 0), pc.binary_length(text), point)
+    return pc.subtract(whole, pc.cast(pc.starts_with(text, "-"), whole.type))
 
 
 def _largest(numbers: pa.ChunkedArray) -> int:

@@ -54,6 +54,20 @@ def test_what_a_float_would_change_is_none(text):
     assert as_floats(column("1", text), declared=False) is None
 
 
+@pytest.mark.parametrize("at", [0, 500, 1_000, 2_999])
+def test_one_long_value_among_many_is_found_wherever_it_is(at):
+    texts = ["0.1234567890123450000"] * 3_000
+    assert not as_floats(column(*texts), declared=False).rounded
+    texts[at] = "0.12345678901234567"
+    assert as_floats(column(*texts), declared=False).rounded
+    assert as_floats(column(*texts), declared=True) is None
+    for large in ("1234567890123456.7", "-1234567890123456.7", "1234567890123456"):
+        texts[at] = large
+        assert as_floats(column(*texts), declared=False) is None
+    texts[at] = "-123456789012345.67"
+    assert as_floats(column(*texts), declared=False).rounded
+
+
 def test_nan_beside_null_is_none():
     assert as_floats(column("NaN", None), declared=False) is None
     assert math.isnan(as_floats(column("NaN", "1"), declared=False).column[0].as_py())
