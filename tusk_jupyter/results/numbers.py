@@ -37,6 +37,9 @@ class Floats:
     rounded: bool
 
 
+_NO_FLOATS: Final = Floats(pa.chunked_array([], pa.float64()), rounded=False)
+
+
 def as_floats(text: pa.ChunkedArray, *, declared: bool) -> Floats | None:
     """Return the column as floats, None where that would lose something the rule does not allow.
 
@@ -68,11 +71,11 @@ def numeric_floats(chunks: Sequence[pa.Array], *, declared: bool, take: bool) ->
     """
     decimals = [_unscaled(chunk, take=take) for chunk in chunks]
     texts = [as_text(chunk) for chunk, unscaled in zip(chunks, decimals, strict=True) if unscaled is None]
-    read = as_floats(pa.chunked_array(texts, pa.large_string()), declared=declared)
-    if read is None or (_any_null(chunks) and pc.any(pc.is_nan(read.column)).as_py()):
+    read = as_floats(pa.chunked_array(texts, pa.large_string()), declared=declared) if texts else _NO_FLOATS
+    if read is None or (texts and _any_null(chunks) and pc.any(pc.is_nan(read.column)).as_py()):
         return None
     values = numbers(read.column.chunks, "f8", np.nan, take=True)
-    if not any(unscaled is not None for unscaled in decimals):
+    if len(texts) == len(chunks):
         return values, read.rounded
     parts, row = [], 0
     for chunk, unscaled in zip(chunks, decimals, strict=True):
