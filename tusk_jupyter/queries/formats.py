@@ -69,7 +69,7 @@ def chooser(session: Session, statement: Statement, *, most: int | None = None) 
     :param most: how many rows can come at most, where that is known.
     :raises SessionLostError: when the connection breaks while its distance is measured.
     """
-    forced = os.environ.get(VARIABLE)
+    forced = os.environ.get(VARIABLE) or None
     if forced == "text" or (most is not None and most < LARGE and forced is None):
         return None
     if forced is None and not _is_worth_asking(session, statement):
