@@ -195,6 +195,25 @@ def test_every_part_sees_the_same_moment(cells, database):
     assert len(frame(cells, "table t", "--parallel 3")) == 6500
 
 
+@pytest.mark.parametrize("options", ["--parallel 4", "--parallel 4 --split i"])
+def test_parts_that_begin_later_see_the_same_moment(cells, database, monkeypatch, options):
+    divided = parallel.ParallelDelivery._divided
+
+    def and_then_others_write(*arguments):
+        snapshot = divided(*arguments)
+        with psycopg.connect(database) as other:
+            other.execute("delete from t where i % 2 = 0")
+            other.execute("update t set few = 99")
+            other.execute("insert into t (i) select generate_series(5001, 9000)")
+        return snapshot
+
+    plain = frame(cells, "table t")
+    monkeypatch.setattr(parallel.ParallelDelivery, "_divided", and_then_others_write)
+    same(plain, frame(cells, "table t", options))
+    monkeypatch.undo()
+    assert len(frame(cells, "table t", options)) == 6500
+
+
 def test_the_tables_are_locked_before_the_snapshot_is_taken(cells, database, monkeypatch):
     tried = []
     divided = parallel.ParallelDelivery._divided

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tusk_jupyter.connections.session import CancelledBeforeSentError, Command, Reply, SessionLostError
 from tusk_jupyter.connections.team import Member, Team
 from tusk_jupyter.errors import ConnectionLost, ConversionError, InternalError, InvalidInput, QueryCancelled
-from tusk_jupyter.queries import partition, session_state
+from tusk_jupyter.queries import formats, partition, session_state
 from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.part_rows import PartsSink
 from tusk_jupyter.queries.split import next_statement
@@ -316,6 +316,8 @@ class ParallelDelivery(Delivery):
     def _read(self, member: Member, part: _Part, whole: PartsSink) -> None:
         lock_timeout = self._settings.get("lock_timeout", "0")
         _refuse(member.session.run(member.token, session_state.command({"lock_timeout": lock_timeout})), 0)
+        # large enough to ask about its format; every part asks, and gets the same answer
+        formats.remember(member.session, self.statement, formats.LARGE)
         try:
             part.run()
             _refuse(part.reply, part.work.prefix)

@@ -60,6 +60,9 @@ class PartsSink(RowSink):
 
     def discard(self) -> None:
         """Let go of rows that nobody will get."""
+        super().discard()
+        for part in self._parts:
+            part.discard()
         self._parts = ()
 
     def _overflowed(self, overflow: Overflow) -> None:
@@ -107,8 +110,7 @@ class PartFiles(PartsSink):
 
     def discard(self) -> None:
         """Remove what was not finished."""
-        for part in self._parts:
-            part.discard()
+        super().discard()
         self._folder.discard()
 
     def abandon(self) -> None:
@@ -130,16 +132,17 @@ class _Sum:
         self._guard = guard
         self._on_overflow = on_overflow
         self._lock = threading.Lock()
-        self._seen: dict[Guard, tuple[int, int]] = {}
+        self._seen: list[tuple[int, int]] = []
 
     def part(self) -> Guard:
         """Return the guard that one part asks."""
-        return _PartGuard(self)
+        self._seen.append((0, 0))
+        return _PartGuard(self, len(self._seen) - 1)
 
-    def look(self, part: Guard, nbytes: int, rows: int, objects: float) -> Overflow | None:
+    def look(self, part: int, nbytes: int, rows: int, objects: float) -> Overflow | None:
         with self._lock:
             self._seen[part] = (nbytes, rows)
-            whole = [sum(numbers) for numbers in zip(*self._seen.values(), strict=True)]
+            whole = [sum(numbers) for numbers in zip(*self._seen, strict=True)]
             overflow = self._guard.overflow(whole[0], rows=whole[1], objects=objects)
             if overflow is not None:
                 self._on_overflow(overflow)
@@ -147,9 +150,10 @@ class _Sum:
 
 
 class _PartGuard(Guard):
-    def __init__(self, whole: _Sum) -> None:
+    def __init__(self, whole: _Sum, number: int) -> None:
         super().__init__(0)
         self._whole = whole
+        self._number = number
 
     def overflow(self, nbytes: int, *, rows: int, objects: float) -> Overflow | None:
-        return self._whole.look(self, nbytes, rows, objects)
+        return self._whole.look(self._number, nbytes, rows, objects)
