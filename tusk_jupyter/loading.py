@@ -125,7 +125,7 @@ def _existing(session: Session, table: Table) -> Existing | None:
 
 
 def _asked(session: Session, job: Callable[[], T]) -> T:
-    from tusk_jupyter.connections.session import SessionLostError
+    from tusk_jupyter.connections.wire import SessionLostError
 
     future = session.submit(job)
     if not interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False):

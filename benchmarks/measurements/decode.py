@@ -26,7 +26,8 @@ READ, COMPILED, PYTHON = "read and dropped", "compiled", "Python"
 CASES = {READ: "", COMPILED: "compiled", PYTHON: "python"}
 SETUP = """
 import psycopg
-from tusk_jupyter.connections.session import Command, Session
+from tusk_jupyter.connections.session import Session
+from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.results import decode, native
 
 session = Session(psycopg.connect(autocommit=True), name="benchmark")

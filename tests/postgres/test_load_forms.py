@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tusk_jupyter.connections.session import Command, Session
+from tusk_jupyter.connections.session import Session
+from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.queries.load_plan import Table
 from tusk_jupyter.queries.loading import look_up
 from tusk_jupyter.results.copy_binary import encoder_for

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tusk_jupyter.connections.session import Command, Session
+from tusk_jupyter.connections.session import Session
+from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.results.copy_csv import Encoder
 from tusk_jupyter.results.feeds import feed_of
 

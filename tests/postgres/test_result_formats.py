@@ -8,7 +8,8 @@ from psycopg.pq import DiagnosticField, ExecStatus
 import tusk_jupyter
 from tests.waiting import running, terminate
 from tusk_jupyter.connections import session as sessions
-from tusk_jupyter.connections.session import CancelledBeforeSentError, Command, Session, SessionLostError, Token
+from tusk_jupyter.connections.session import Session
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, SessionLostError, Token
 from tusk_jupyter.queries import formats
 
 NOISY = """create function noisy(i int) returns int language plpgsql as $$

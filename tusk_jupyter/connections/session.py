@@ -1,10 +1,7 @@
 """The one server session that all cells of a connection run on.
 
-A worker thread owns the psycopg connection and takes jobs in order; everybody else waits. psycopg's generators drive
-the wire (:mod:`psycopg.generators`), its ``waiting.wait`` does the waiting, and each ``PGresult`` chunk goes to a
-callback: results never pile up in libpq (one whole result of a million rows costs 500 MB there, chunks nothing). A
-chunk is small enough to stay in the processor's cache while it is decoded, and for the server to fill the socket
-meanwhile: with 2,000 rows reading and decoding twenty columns of text takes a tenth longer than with 500.
+A worker thread owns the psycopg connection and takes jobs in order; everybody else waits. What goes over the wire is
+:mod:`~tusk_jupyter.connections.wire`'s.
 
 Cancelling is what incumbents get wrong, so its rules, each measured in 1,500 races:
 
@@ -18,15 +15,6 @@ Cancelling is what incumbents get wrong, so its rules, each measured in 1,500 ra
   assigned), else 100 ms of silence, because a barrier statement could be the thing that fails the user's transaction.
   It runs after the outcome was handed over, so nobody waits for it but the next statement.
 * A cancel that was not answered within its time-out may still be under way: that connection is never used again.
-
-Which format the rows come in can be chosen when their columns are known (``choose`` of :meth:`Session.run`). Parse and
-Describe then go out with a Flush, in libpq's pipeline mode, and Bind, Execute and the one Sync after the answer. That
-is the very sequence of a statement that was not asked about, with a pause in it: one transaction, the same locks held
-from Parse on, so that no table changes in between, the same errors and notices, and to a pooler one unit that it never
-divides between servers. Two statements with a Sync each are refused for that reason: in PgBouncer's transaction mode
-the second could meet another server, and on it another client's statement without a name (with a Flush none of 4,800
-statements of eight clients over one server of PgBouncer 1.18 did). A cancel that arrives in the pause has nothing to
-hit: the statement is not executed. It costs 27 µs on a Unix socket, and a round trip elsewhere.
 """
 
 from __future__ import annotations
@@ -42,12 +30,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import generators, pq, waiting
+from psycopg import pq, waiting
 
-from tusk_jupyter.connections import copying
+from tusk_jupyter.connections.wire import (
+    CHUNK_ROWS,
+    Asked,
+    CancelledBeforeSentError,
+    Command,
+    Reading,
+    Reply,
+    SessionLostError,
+    Token,
+    Wire,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator
 
     from psycopg.pq.abc import PGconn, PGresult
 
@@ -56,56 +54,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.session")
 
-CHUNK_ROWS = 500
 NEAR_S = 0.002
 CANCEL_TIMEOUT_S = 2.0
 BARRIER_S = 0.1
 _STATUS = {int(status): status.name for status in pq.TransactionStatus}
-_ROWS = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SINGLE_TUPLE)
-
-
-class SessionLostError(Exception):
-    """The connection broke; ``reason`` is the server's or libpq's last word. Becomes ``ConnectionLost`` further up."""
-
-    def __init__(self, reason: str, *, sent: bool, diagnostic: PGresult | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-        self.diagnostic = diagnostic
-
-
-class CancelledBeforeSentError(Exception):
-    """The statement was cancelled before it reached the server."""
-
-
-class Token:
-    """One execution's claim on the session: what a cancel aims at, and what became of the aim."""
-
-    __slots__ = ("requested", "sent", "unconfirmed")
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.sent = 0
-        self.unconfirmed = False
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What goes down the wire: text and parameters in PostgreSQL's formats."""
-
-    text: bytes
-    values: Sequence[bytes | None] = ()
-    oids: Sequence[int] = ()
-    formats: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """How the server ended a command: its tag, or the error result."""
-
-    command_tag: str | None
-    rowcount: int | None
-    error: PGresult | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,65 +67,6 @@ class Transaction:
     state: str
     since: datetime
     statements: int
-
-
-class _Reading:
-    """What has been read of one command's results; a callback that fails is remembered, and the rest still read."""
-
-    __slots__ = ("_on_rows", "affected", "error", "failure", "last", "source", "tag")
-
-    def __init__(self, on_rows: Callable[[PGresult], None] | None, source: CopySource | None = None) -> None:
-        self._on_rows = on_rows
-        self.source = source
-        self.tag: bytes | None = None
-        self.affected: int | None = None
-        self.error: PGresult | None = None
-        self.last: PGresult | None = None  # of a description alone
-        self.failure: BaseException | None = None
-
-    def reply(self) -> Reply:
-        if self.error is not None:
-            return Reply(None, None, self.error)
-        return Reply(self.tag.decode() if self.tag else None, self.affected, None)
-
-    def take(self, chunk: PGresult) -> None:
-        if self._on_rows is None or self.failure is not None:
-            return
-        try:
-            self._on_rows(chunk)
-        except BaseException as error:  # noqa: BLE001 - what is not read to its end leaves the session stuck
-            self.failure = error
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A command whose columns are asked for before it is executed."""
-
-    token: Token | None
-    command: Command
-    choose: Callable[[PGresult], bool]
-    binary: bool = False
-
-    def send(self, pgconn: PGconn) -> None:
-        pgconn.enter_pipeline_mode()
-        pgconn.send_prepare(b"", self.command.text, self.command.oids)
-        pgconn.send_describe_prepared(b"")
-        pgconn.send_flush_request()
-
-    def look(self, reading: _Reading) -> None:
-        columns, reading.last = reading.last, None
-        try:
-            self.binary = columns is not None and self.choose(columns)
-        except Exception as error:  # noqa: BLE001 - the pipeline has to be ended first
-            reading.failure = error
-
-    def execute(self, pgconn: PGconn, reading: _Reading) -> None:
-        if self.token is not None and self.token.requested:
-            reading.failure = reading.failure or CancelledBeforeSentError()
-        if reading.failure is None:
-            values = self.command.values or None
-            pgconn.send_query_prepared(b"", values, self.command.formats or None, int(self.binary))
-            pgconn.set_chunked_rows_mode(CHUNK_ROWS)
 
 
 class Session:
@@ -199,6 +92,7 @@ class Session:
         self._shortest_s = float("inf")
         self._probed = False
         self.dotted_settings: set[str] = set()
+        self._wire = Wire(conn.pgconn, lambda: self._noticed)
         conn.add_notice_handler(self._on_notice)
         self._thread = threading.Thread(target=self._work, name=f"tusk-session-{name}", daemon=True)
         self._thread.start()
@@ -296,13 +190,13 @@ class Session:
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
         if choose is not None:
-            asked = _Asked(token, command, choose)
-            reading = _Reading(on_rows)
+            asked = Asked(token, command, choose)
+            reading = Reading(on_rows)
             return self._exchange(
                 token,
                 asked.send,
                 reading,
-                self._read_asked(asked, reading),
+                self._wire.read_asked(asked, reading, self._lock),
                 on_notice=on_notice,
                 counts=token is not None,
             )
@@ -314,7 +208,7 @@ class Session:
                 pgconn.send_query_params(command.text, None, result_format=0)
             pgconn.set_chunked_rows_mode(CHUNK_ROWS)
 
-        return self._exchange(token, send, _Reading(on_rows, source), on_notice=on_notice, counts=token is not None)
+        return self._exchange(token, send, Reading(on_rows, source), on_notice=on_notice, counts=token is not None)
 
     def describe(self, token: Token | None, command: Command) -> tuple[Reply, PGresult | None]:
         """Ask what columns a command will give, without running it; an error of its text comes in the reply.
@@ -325,11 +219,11 @@ class Session:
 
         :raises SessionLostError, CancelledBeforeSentError: as :meth:`run`.
         """
-        reading = _Reading(None)
+        reading = Reading(None)
         reply = self._exchange(token, lambda c: c.send_prepare(b"", command.text, command.oids), reading)
         if reply.error is not None:
             return reply, None
-        reading = _Reading(None)
+        reading = Reading(None)
         reply = self._exchange(token, lambda c: c.send_describe_prepared(b""), reading)
         return reply, reading.last if reply.error is None else None
 
@@ -337,7 +231,7 @@ class Session:
         self,
         token: Token | None,
         send: Callable[[PGconn], None],
-        reading: _Reading,
+        reading: Reading,
         read: Generator[Any, Any, Reply] | None = None,
         *,
         on_notice: Callable[[psycopg.errors.Diagnostic], None] | None = None,
@@ -348,7 +242,7 @@ class Session:
         began = time.monotonic()
         try:
             self._send(token, send)
-            reply = waiting.wait(read or self._read(reading), self._conn.pgconn.socket, interval=0.1)
+            reply = waiting.wait(read or self._wire.read(reading), self._conn.pgconn.socket, interval=0.1)
         except (psycopg.Error, OSError) as error:
             reason = self._lose(str(error).strip() or type(error).__name__)
             raise SessionLostError(reason, sent=True) from None
@@ -418,82 +312,6 @@ class Session:
                 raise CancelledBeforeSentError
             send(self._conn.pgconn)
             self._running = token
-
-    def _read(self, reading: _Reading) -> Generator[Any, Any, Reply]:
-        yield from generators.send(self._conn.pgconn)
-        while (result := (yield from self._fetch(reading))) is not None:
-            yield from self._take(result, reading)
-        return reading.reply()
-
-    def _take(self, result: PGresult, reading: _Reading) -> Generator[Any, Any, None]:
-        # in chunked rows mode the tag stands on the last chunk that has rows, not on the empty result at the end
-        reading.tag = result.command_status or reading.tag
-        if result.command_tuples is not None:
-            reading.affected = result.command_tuples
-        if result.status in _ROWS:
-            reading.take(result)
-        elif result.status == pq.ExecStatus.COMMAND_OK:
-            reading.last = result
-        elif result.status == pq.ExecStatus.FATAL_ERROR:
-            reading.error = result
-        elif result.status == pq.ExecStatus.COPY_IN:
-            yield from self._copy_in(reading)
-        elif result.status == pq.ExecStatus.COPY_OUT:
-            yield from self._drain_copy()
-
-    def _read_asked(self, asked: _Asked, reading: _Reading) -> Generator[Any, Any, Reply]:
-        pgconn = self._conn.pgconn
-        yield from generators.send(pgconn)
-        for _ in ("parse", "describe"):
-            while (result := (yield from self._fetch(reading))) is not None:
-                yield from self._take(result, reading)
-        if reading.error is None and reading.last is not None:
-            asked.look(reading)
-            with self._lock:
-                asked.execute(pgconn, reading)
-        try:
-            pgconn.pipeline_sync()
-            yield from generators.send(pgconn)
-            yield from self._read_to_sync(reading)
-            pgconn.exit_pipeline_mode()
-        except psycopg.OperationalError:
-            if reading.error is None or pgconn.status != pq.ConnStatus.BAD:
-                raise  # else the server has said why before it hung up
-        return reading.reply()
-
-    def _read_to_sync(self, reading: _Reading) -> Generator[Any, Any, None]:
-        # a statement's results end once, and then the Sync is answered
-        for _ in ("results", "sync"):
-            while (result := (yield from self._fetch(reading))) is not None:
-                if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    return
-                yield from self._take(result, reading)
-
-    def _fetch(self, reading: _Reading) -> Generator[Any, Any, PGresult | None]:
-        try:
-            result: PGresult | None = yield from generators.fetch(self._conn.pgconn)
-        except psycopg.OperationalError:
-            if reading.error is None:  # else the server has said why before it hung up
-                raise
-            return None
-        return result
-
-    def _copy_in(self, reading: _Reading) -> Generator[Any, Any, None]:
-        if reading.source is None:
-            self._conn.pgconn.put_copy_end(b"COPY FROM STDIN is not possible here")
-            yield from generators.send(self._conn.pgconn)
-            return
-        reading.failure = yield from copying.send(self._conn.pgconn, reading.source, lambda: self._noticed)
-
-    def _drain_copy(self) -> Generator[Any, Any, None]:
-        pgconn = self._conn.pgconn
-        while True:
-            size, _ = pgconn.get_copy_data(1)
-            if size < 0:
-                return
-            if size == 0:
-                yield waiting.Wait.R
-                pgconn.consume_input()
 
     # -- what changes ---------------------------------------------------------------------------------------------
 

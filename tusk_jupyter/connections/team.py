@@ -16,14 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.connections.session import (
-    CANCEL_TIMEOUT_S,
-    CancelledBeforeSentError,
-    Command,
-    Session,
-    SessionLostError,
-    Token,
-)
+from tusk_jupyter.connections.session import CANCEL_TIMEOUT_S, Session
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, SessionLostError, Token
 from tusk_jupyter.errors import PoolTimeout
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import interrupts, translate
-from tusk_jupyter.connections.session import Command, SessionLostError
+from tusk_jupyter.connections.wire import Command, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, QueryFailed
 
 if TYPE_CHECKING:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import errors
-from tusk_jupyter.connections.session import Command, Reply
+from tusk_jupyter.connections.wire import Command, Reply
 from tusk_jupyter.errors import TuskError
 from tusk_jupyter.queries import classify, formats, values
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from tusk_jupyter.connections.session import Session, Token
+    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.connections.wire import Token
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.notices import NoticeLog
     from tusk_jupyter.queries.partition import Parallel

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts, translate
-from tusk_jupyter.connections.session import CancelledBeforeSentError, SessionLostError, Token
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, SessionLostError, Token
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
 from tusk_jupyter.queries import classify, endings, lost
 from tusk_jupyter.queries.delivery import Delivery, Options

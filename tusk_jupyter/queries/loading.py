@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from psycopg import pq
 
-from tusk_jupyter.connections.session import CancelledBeforeSentError, Command, Reply, Token
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, Reply, Token
 from tusk_jupyter.errors import ConversionError
 from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.load_plan import Existing

@@ -14,7 +14,8 @@ from tusk_jupyter.errors import ConnectionLost, QueryCancelled, TuskError
 from tusk_jupyter.queries import classify
 
 if TYPE_CHECKING:
-    from tusk_jupyter.connections.session import Session, SessionLostError, Transaction
+    from tusk_jupyter.connections.session import Session, Transaction
+    from tusk_jupyter.connections.wire import SessionLostError
     from tusk_jupyter.queries.split import Statement
 
 STATE = "temp tables, settings, prepared statements and session locks"

@@ -23,8 +23,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tusk_jupyter.connections.session import CancelledBeforeSentError, Command, Reply, SessionLostError
 from tusk_jupyter.connections.team import Member, Team
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, Reply, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, ConversionError, InternalError, InvalidInput, QueryCancelled
 from tusk_jupyter.queries import formats, partition, session_state
 from tusk_jupyter.queries.delivery import Delivery

@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tusk_jupyter.connections.session import Command
+from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.errors import InternalError
 
 if TYPE_CHECKING:
