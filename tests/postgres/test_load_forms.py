@@ -235,3 +235,21 @@ def test_objects(session, database, data):
         csv = arrived(session, database, frame, types, "csv", monkeypatch)
         assert arrived(session, database, frame, types, "binary", monkeypatch) == csv
         assert isinstance(csv[0], list), csv
+
+
+def test_moments_with_a_zone_keep_their_clock_where_there_is_none(session, database, monkeypatch):
+    zone = dt.timezone(dt.timedelta(hours=5))
+    frame = pd.DataFrame({"c0": pd.Series([dt.datetime(2020, 1, 1, 23, tzinfo=zone), None], dtype=object)})
+    for form in ("csv", "auto"):
+        assert arrived(session, database, frame, ["timestamp"], form, monkeypatch)[0] == [("2020-01-01 23:00:00",), (None,)]
+
+
+def test_a_nan_is_the_servers_whatever_its_bits(session, database, monkeypatch):
+    doubles = np.array([0xFFF8000000000001, 0x7FF0000000000001], "u8").view("f8")
+    singles = np.array([0xFFC00001, 0x7F800001], "u4").view("f4")
+    table = pa.table({"c0": doubles, "c1": singles})
+    arrived(session, database, table, ["float8", "float4"], "binary", monkeypatch)
+    with psycopg.connect(database) as conn:
+        kept = conn.execute("select distinct float8send(c0), float4send(c1), float8send('NaN'), float4send('NaN') from f")
+        ((double, single, *wanted),) = kept.fetchall()
+    assert [double, single] == wanted

@@ -519,3 +519,11 @@ def test_the_columns_must_be_those_that_were_announced(cells, monkeypatch):
     error = cells.run("%sql --to out.csv select 1", ok=False).exception
     assert "not those that the server had announced" in error.message
     assert left() == []
+
+
+@pytest.mark.usefixtures("decoder")
+def test_a_numeric_too_wide_for_any_decimal_is_postgresqls_text(cells):
+    values = "values (0), (0.0000000001), (-1.5), (12345678), (null)"
+    written, returned = both(cells, f"select v::numeric(80, 10) as v from ({values}) t (v)", "parquet")
+    wanted = ["0.0000000000", "0.0000000001", "-1.5000000000", "12345678.0000000000", None]
+    assert written["v"].to_pylist() == returned["v"].to_pylist() == wanted

@@ -74,8 +74,11 @@ static bool grow_mapped(block *b, size_t capacity) {
     if (bytes == MAP_FAILED) return false;
     if (is_huge) {
         if (mremap(b->bytes, b->capacity, capacity, MREMAP_MAYMOVE | MREMAP_FIXED, bytes) == MAP_FAILED) {
-            munmap(bytes, capacity);
-            return false;
+            /* what was to be replaced may be gone, and another thread's by now: it is left to whoever has it */
+            bytes = map(capacity);
+            if (bytes == MAP_FAILED) return false;
+            memcpy(bytes, b->bytes, b->capacity);
+            munmap(b->bytes, b->capacity);
         }
     } else if (b->bytes) {
         memcpy(bytes, b->bytes, b->capacity);

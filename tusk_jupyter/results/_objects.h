@@ -2,8 +2,9 @@
 
 What is read here means the same to Python's own readers (documents.py, text.py), which decide about everything else: a
 number that a float might change, an escape by a code point, a key that occurs twice, an array with bounds. A refused
-value costs its caller one call more. It is a third of the time that Python's JSON scanner takes, and a tenth of what
-reading arrays in Python does. Needs the GIL; the texts are a column's, so lengths are the only bounds there are. */
+value costs its caller one call more. It is a third of the time that Python's JSON scanner takes over many at once, and
+a tenth of what reading arrays in Python does. Needs the GIL; the texts are a column's, so lengths are the only bounds
+there are. */
 
 #ifndef TUSK_OBJECTS_H
 #define TUSK_OBJECTS_H

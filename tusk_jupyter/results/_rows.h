@@ -511,12 +511,14 @@ static ALWAYS_INLINE enum outcome put_scalar(block *out, const column *c, int64_
         return WRITTEN;
     case S_FLOAT32: {
         READ(uint32_t, bits);
+        if ((bits & 0x7fffffffu) > 0x7f800000u) bits = 0x7fc00000u; /* the server's NaN is one */
         put32(out, 4);
         put32(out, bits);
         return WRITTEN;
     }
     case S_FLOAT64: {
         READ(uint64_t, bits);
+        if ((bits & INT64_MAX) > UINT64_C(0x7ff0) << 48) bits = UINT64_C(0x7ff8) << 48;
         put32(out, 8);
         put64(out, bits);
         return WRITTEN;

@@ -46,6 +46,7 @@ _JSON: Final = (builtin.JSON, builtin.JSONB)
 _MICROS: Final = pa.timestamp("us")
 _INTEGERS: Final = (INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC)
 _INT32_DIGITS: Final = 38
+_MOST_DIGITS: Final = 76
 _UUID_BYTES: Final = 16
 
 
@@ -124,6 +125,8 @@ def _number(kind: pa.DataType, wanted: int) -> Route | None:
     if pt.is_integer(kind):
         return Route(wanted, kind) if wanted in _INTEGERS else None
     if pt.is_decimal(kind):
+        if abs(kind.scale) > _MOST_DIGITS:
+            return None
         small = kind.precision <= _INT32_DIGITS
         stored = (pa.decimal128 if small else pa.decimal256)(kind.precision, kind.scale)
         return Route(wanted, stored) if wanted == NUMERIC else None
@@ -196,6 +199,8 @@ def route_of_objects(kind: Kind, target: Target) -> Route | None:
         return _made(UUID, pa.binary(_UUID_BYTES), lambda value: value.bytes) if wanted == UUID else None
     if name == "text":
         return _after_making(kind.text, route(pa.large_string(), target))
+    if name == "timestamp with time zone" and target.oid == builtin.TIMESTAMP:
+        return None  # the text of a moment loses its zone there, as PostgreSQL has it; this would move it to UTC
     stored = _STORED.get(name)
     return _after_making(None, route(stored, target)) if stored is not None else None
 

@@ -129,6 +129,8 @@ def _is_parsed(source: Source, declared: Declared) -> bool:
 def _chunk(source: Source, chunk: pa.Array, declared: Declared, row: int) -> pa.Array:
     if chunk.type == BYTES and declared.type != BYTES:
         _refuse(source, chunk, row, lambda raw: raw.decode(), declared)
+    if pa.types.is_decimal(chunk.type) and declared.type == TEXT:
+        return as_text(chunk)
     if pa.types.is_decimal(chunk.type):
         try:
             return pc.cast(chunk, declared.type)

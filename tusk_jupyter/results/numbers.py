@@ -27,6 +27,9 @@ _FAR: Final = 290  # texts longer than this may be beyond a float's exponents: l
 _SMALLEST: Final = 1e-290
 _VALUES_AT_ONCE: Final = 65_536
 _FIRST: Final = 1_000
+_PLAIN_SCALE: Final = 6
+_MOST_DIGITS: Final = 18
+_POWERS: Final = np.array([float(10**power) for power in range(_MOST_DIGITS + 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +72,20 @@ def numeric_floats(chunks: Sequence[pa.Array], *, declared: bool, take: bool) ->
     :param chunks: PostgreSQL's text, or decimals of 64 bits.
     :param take: whether the decimals' memory may become the floats'; it does not where the answer is None.
     """
-    decimals = [_unscaled(chunk, take=take) for chunk in chunks]
-    texts = [as_text(chunk) for chunk, unscaled in zip(chunks, decimals, strict=True) if unscaled is None]
+    texts = [chunk for chunk in chunks if not pa.types.is_decimal(chunk.type)]
     read = as_floats(pa.chunked_array(texts, pa.large_string()), declared=declared) if texts else _NO_FLOATS
     if read is None or (texts and _any_null(chunks) and pc.any(pc.is_nan(read.column)).as_py()):
         return None
+    decimals = {i: _Decimals.of(chunk, take=take) for i, chunk in enumerate(chunks) if pa.types.is_decimal(chunk.type)}
+    if not all(decimal.is_safe for decimal in decimals.values()):
+        return None
     values = numbers(read.column.chunks, "f8", np.nan, take=True)
-    if len(texts) == len(chunks):
+    if not decimals:
         return values, read.rounded
     parts, row = [], 0
-    for chunk, unscaled in zip(chunks, decimals, strict=True):
-        if unscaled is not None:
-            parts.append(_divided(chunk, unscaled, take=take))
+    for i, chunk in enumerate(chunks):
+        if i in decimals:
+            parts.append(decimals[i].floats(chunk, take=take))
         else:
             parts.append(values[row : row + len(chunk)])
             row += len(chunk)
@@ -91,33 +96,67 @@ def as_text(chunk: pa.Array) -> pa.Array:
     """Return decimals as PostgreSQL writes them, and texts as they are."""
     if not pa.types.is_decimal(chunk.type):
         return chunk
-    return pa.array([None if value is None else f"{value:f}" for value in chunk.to_pylist()], pa.large_string())
+    text = pc.cast(chunk, pa.large_string())
+    zeros = chunk.type.scale
+    if zeros > _PLAIN_SCALE:
+        # Arrow writes what is small with an exponent; zero, the one that comes often, is told apart at once
+        text = pc.if_else(pc.equal(text, f"0E-{zeros}"), f"0.{'0' * zeros}", text)
+        is_short = pc.fill_null(pc.match_substring(text, "E"), False)
+        plain = pa.array([f"{Decimal(value):f}" for value in pc.filter(text, is_short).to_pylist()], text.type)
+        text = pc.replace_with_mask(text, is_short, plain)
+    return text
 
 
 def _any_null(chunks: Sequence[pa.Array]) -> bool:
     return any(chunk.null_count for chunk in chunks)
 
 
-def _unscaled(chunk: pa.Array, *, take: bool) -> Array | None:
-    """Return decimals without their point; None where they are texts, or have more digits than a float keeps."""
-    if not pa.types.is_decimal(chunk.type):
-        return None
-    unscaled = numbers([chunk], "i8", 0, take=take)
-    limit = 10**SAFE_DIGITS
-    return unscaled if unscaled.max(initial=0) < limit and unscaled.min(initial=0) > -limit else None
+@dataclass(frozen=True, slots=True)
+class _Decimals:
+    """Decimals of 64 bits without their point, and those of more than 15 digits again, without the zeros at their end."""
 
+    unscaled: Array
+    rows: Array
+    digits: Array
+    zeros: Array
 
-def _divided(chunk: pa.Array, unscaled: Array, *, take: bool) -> Array:
-    # integers of 15 digits and powers of ten up to 10^22 are floats themselves, so the quotient is rounded once, to the
-    # float nearest to the decimal
-    floats: Array = unscaled.view("f8") if take else np.empty(len(unscaled))
-    power = 10.0**chunk.type.scale
-    for start in range(0, len(unscaled), _VALUES_AT_ONCE):
-        part = slice(start, start + _VALUES_AT_ONCE)
-        np.divide(unscaled[part], power, out=floats[part])
-    if chunk.null_count:
-        floats[nulls([chunk])] = np.nan
-    return floats
+    @classmethod
+    def of(cls, chunk: pa.Array, *, take: bool) -> _Decimals:
+        unscaled = numbers([chunk], "i8", 0, take=take)
+        limit = 10**SAFE_DIGITS
+        if unscaled.max(initial=0) < limit and unscaled.min(initial=0) > -limit:
+            rows = np.empty(0, np.int64)
+        else:
+            rows = np.flatnonzero((unscaled >= limit) | (unscaled <= -limit))
+        digits, zeros = unscaled[rows], np.zeros(len(rows), np.int64)
+        for _ in range(_MOST_DIGITS - SAFE_DIGITS):
+            is_round = digits % 10 == 0
+            digits, zeros = np.where(is_round, digits // 10, digits), zeros + is_round
+        return cls(unscaled, rows, digits, zeros)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether a float keeps every digit."""
+        return not len(self.digits) or bool(np.abs(self.digits).max() < 10**SAFE_DIGITS)
+
+    def floats(self, chunk: pa.Array, *, take: bool) -> Array:
+        """Return the floats nearest to the decimals, in their memory if that may be taken.
+
+        Integers of 15 digits and powers of ten up to 10^22 are floats themselves, so each quotient or product of two
+        is rounded once.
+        """
+        floats: Array = self.unscaled.view("f8") if take else np.empty(len(self.unscaled))
+        for start in range(0, len(self.unscaled), _VALUES_AT_ONCE):
+            part = slice(start, start + _VALUES_AT_ONCE)
+            np.divide(self.unscaled[part], _POWERS[chunk.type.scale], out=floats[part])
+        if len(self.rows):
+            places = chunk.type.scale - self.zeros
+            floats[self.rows] = np.where(
+                places < 0, self.digits * _POWERS[np.maximum(-places, 0)], self.digits / _POWERS[np.maximum(places, 0)]
+            )
+        if chunk.null_count:
+            floats[nulls([chunk])] = np.nan
+        return floats
 
 
 def _significant_digits(text: pa.ChunkedArray) -> pa.ChunkedArray:

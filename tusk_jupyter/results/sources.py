@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -89,5 +90,8 @@ class Source:
             values: np.ndarray[Any, Any] = chunk.to_numpy(zero_copy_only=False)
             nulls = chunk.is_null().to_pylist()
             return [None if null else float(str(v)) for v, null in zip(values, nulls, strict=True)]
+        if pa.types.is_decimal(chunk.type):
+            # half the time of to_pylist()
+            return [None if text is None else Decimal(text) for text in chunk.cast(TEXT).to_pylist()]
         stored: list[Any] = chunk.to_pylist()
         return stored

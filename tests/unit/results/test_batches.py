@@ -3,6 +3,7 @@
 import gc
 import threading
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -128,6 +129,15 @@ def test_texts_that_are_not_there_are_not_read(compiled):
     for ends in ([0, 4], [-1, 1], [2, 1], [0, 2**62]):
         with pytest.raises(ValueError, match="no such texts"):
             compiled.read_objects(0, pa.array(ends).buffers()[1].slice(0, 16), data, 0, 1)
+
+
+def test_texts_behind_more_than_two_gigabytes_are_read(compiled):
+    start = 2**31 + 10
+    data = np.zeros(start + 4, "u1")  # only its last page is ever touched
+    data[start:] = list(b"1[2]")
+    offsets = pa.array([start, start + 1, start + 4]).buffers()[1]
+    assert compiled.read_objects(0, offsets, data, 0, 2) == ([1, [2]], [])
+    assert compiled.read_objects(0, offsets, data, 1, 1) == ([[2]], [])
 
 
 def test_keys_of_one_batch_are_one_string():

@@ -1,9 +1,12 @@
 import math
+import random
+from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from tusk_jupyter.results.numbers import as_floats
+from tusk_jupyter.results.numbers import as_floats, as_text, numeric_floats
 
 
 def column(*values):
@@ -76,3 +79,44 @@ def test_nan_beside_null_is_none():
 
 def test_an_empty_column_is_floats():
     assert as_floats(pa.chunked_array([], pa.large_string()), declared=True).column.type == pa.float64()
+
+
+# -- decimals of 64 bits ---------------------------------------------------------------------------------------------
+
+
+def scaled(texts, scale):
+    """What the compiled decoder keeps of such texts."""
+    return pc.cast(pa.array([None if text is None else Decimal(text) for text in texts]), pa.decimal64(18, scale))
+
+
+def spelled(number, scale):
+    return f"{Decimal(number).scaleb(-scale):.{scale}f}"
+
+
+@pytest.mark.parametrize("scale", [0, 1, 6, 7, 9, 10, 17])
+def test_decimals_are_what_their_texts_are(scale):
+    pick = random.Random(scale)
+    numbers = [pick.randrange(10 ** pick.randrange(16)) * 10 ** pick.randrange(3) * pick.choice([1, -1]) for _ in range(3_000)]
+    texts = [*(spelled(n, scale) for n in numbers), None, spelled(0, scale), spelled(10**17, scale), spelled(-(10**17), scale)]
+    chunk = scaled(texts, scale)
+    assert as_text(chunk).to_pylist() == texts
+    for take in (False, True):
+        floats, rounded = numeric_floats([chunk], declared=True, take=take)
+        assert not rounded
+        assert [None if text is None else float(text) for text in texts] == [None if math.isnan(f) else f for f in floats]
+        chunk = scaled(texts, scale)
+
+
+@pytest.mark.parametrize("number", [1_234_567_890_123_456, -(10**18 - 1), 10**16 + 10])
+@pytest.mark.parametrize("scale", [0, 2, 9, 17])
+def test_decimals_that_a_float_would_change_are_none(number, scale):
+    chunk = scaled([spelled(1, scale), spelled(number, scale)], scale)
+    assert numeric_floats([chunk], declared=True, take=True) is None
+    assert as_text(chunk).to_pylist() == [spelled(1, scale), spelled(number, scale)]
+
+
+def test_decimals_and_texts_of_one_column_keep_their_order():
+    text = pa.array(["1.5", None, "1000000000000.250"], pa.large_string())
+    floats, _ = numeric_floats([scaled(["0.000"], 3), text, scaled(["100000000000000.000"], 3)], declared=True, take=False)
+    assert floats.tolist()[:2] + floats.tolist()[3:] == [0.0, 1.5, 1000000000000.25, 1e14]
+    assert math.isnan(floats[2])
