@@ -19,6 +19,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.paths import make_directory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -134,7 +136,7 @@ class DailyFile:
     def _try_open(self, day: str) -> None:
         # where it fails: yesterday's file then, or the one without a name
         with suppress(OSError, ValueError):
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self._directory)
             self._open(day)
         self._day = day
 

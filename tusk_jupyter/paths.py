@@ -80,6 +80,16 @@ def _made(path: Path) -> bool:
     return True
 
 
+def make_directory(path: Path) -> None:
+    """Create a directory of the data directory, which may have gone as well: both 0700.
+
+    :raises OSError: when it cannot be.
+    """
+    # of the parents that mkdir() makes by itself, the mode is everybody's
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
 def _reason(path: Path, error: OSError | ValueError) -> str:
     if not isinstance(error, OSError):
         return str(error)

@@ -30,6 +30,7 @@ def test_the_table_has_subsystems_and_versions(shell):
 
 
 def gone(tusk, tmp_path):
+    log.stop()  # which would make it anew for what it has to say
     shutil.rmtree(tmp_path / "tusk")
 
 

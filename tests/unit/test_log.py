@@ -331,6 +331,16 @@ def test_a_directory_that_vanishes_comes_back_with_the_next_line(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_data_directory_that_vanishes_comes_back_for_nobody_else(tmp_path):
+    log.start(tmp_path / "data" / "logs")
+    logger.info("before")
+    log.flush()
+    shutil.rmtree(tmp_path / "data")
+    logger.info("after")
+    log.flush()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data", tmp_path / "data" / "logs")} == {0o700}
+
+
 def test_a_directory_that_vanishes_for_good_harms_nothing(capfd, tmp_path):
     log.flush()
     shutil.rmtree(tmp_path / "logs")

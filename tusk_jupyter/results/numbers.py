@@ -113,7 +113,7 @@ def _any_null(chunks: Sequence[pa.Array]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Decimals:
-    """Decimals of 64 bits without their point, and those of more than 15 digits again, without the zeros at their end."""
+    """Decimals of 64 bits without their point, and the long ones again, without the zeros at their end."""
 
     unscaled: Array
     rows: Array

@@ -12,6 +12,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.paths import make_directory
+
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
@@ -41,7 +43,7 @@ class OpenTransactions:
         elif self._marked.get(connection_id) != statements:
             record = {"connection": connection, "since": since, "statements": statements, "pid": os.getpid()}
             try:
-                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_directory(self._directory)
                 self._path(connection_id).write_text(json.dumps(record))
             except OSError:  # the announcement is a courtesy; a full disk must not cost the result
                 return
