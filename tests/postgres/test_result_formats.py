@@ -1,5 +1,7 @@
 """Rows in binary: which statements are asked about, and that to be asked about changes nothing else of a statement."""
 
+import sys
+
 import pandas as pd
 import psycopg
 import pytest
@@ -148,6 +150,29 @@ def test_between_the_question_and_the_execution_no_table_can_change(pair, databa
         return True
 
     assert run(pair, "select a from t order by a limit 1", choose=choose)["rows"] == [[b"\0\0\0\1"]]
+
+
+DESCRIBED = ["select a from t", "select nowhere from t", "selec 1", "insert into t values (7)", ""]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="psycopg traces what is sent on Linux only")
+@pytest.mark.parametrize("text", DESCRIBED)
+def test_to_describe_is_one_unit_to_a_pooler(session, tmp_path, text):
+    run(session, "create table t (a int)")
+    with (tmp_path / "trace").open("w") as trace:
+        pgconn = session.adapt.pgconn
+        pgconn.trace(trace.fileno())
+        reply, columns = session.submit(lambda: session.describe(None, Command(text.encode()))).result(5)
+        pgconn.untrace()
+    lines = [line.split("\t") for line in (tmp_path / "trace").read_text().splitlines()]
+    sent = [line[3] for line in lines if line[1] == "F"]
+    # two with a Sync each could meet two servers, and another client's statement on the second
+    assert sent == ["Parse", "Describe", "Sync"]
+    if reply.error is None:
+        names = [columns.fname(i) for i in range(columns.nfields)]
+        assert names == ([b"a"] if text.startswith("select") else [])
+    assert (reply.error is not None) is ("nowhere" in text or "selec " in text)
+    assert run(session, "select count(*) from t", choose=as_text)["rows"] == [[b"0"]]
 
 
 def test_a_cancel_between_them_executes_nothing(pair):

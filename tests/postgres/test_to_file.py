@@ -506,17 +506,23 @@ def test_a_session_in_another_encoding(cells, ending):
         assert read(f"out.{ending}").to_pylist() == [{"ä": "é"}]
 
 
-def test_the_columns_must_be_those_that_were_announced(cells, monkeypatch):
+@pytest.mark.parametrize("change", ["alter t rename a to c", "alter t alter a type int8", "drop t", "alter t add d int"])
+def test_the_columns_must_be_those_that_were_announced(cells, database, monkeypatch, change):
     from tusk_jupyter.queries import file_rows
 
+    cells.run("%sql create table t as select 1 a, 2 b")
     start = file_rows.FileSink.begin
 
-    def other(self, described, statement):
+    def altered(self, described, statement):
         start(self, described, statement)
-        self.columns = ()
+        with psycopg.connect(database, autocommit=True) as other:
+            what, _, rest = change.partition(" t")
+            other.execute(f"{what} table t{rest}")
+            if what == "drop":
+                other.execute("create table t as select 1 b, 2 a")
 
-    monkeypatch.setattr(file_rows.FileSink, "begin", other)
-    error = cells.run("%sql --to out.csv select 1", ok=False).exception
+    monkeypatch.setattr(file_rows.FileSink, "begin", altered)
+    error = cells.run("%sql --to out.csv select * from t", ok=False).exception
     assert "not those that the server had announced" in error.message
     assert left() == []
 

@@ -42,6 +42,7 @@ from tusk_jupyter.connections.wire import (
     SessionLostError,
     Token,
     Wire,
+    send_questions,
 )
 
 if TYPE_CHECKING:
@@ -182,10 +183,11 @@ class Session:
         source: CopySource | None = None,
         choose: Callable[[PGresult], bool] | None = None,
     ) -> Reply:
-        """Send one command by the extended protocol and read it to its end; results are text.
+        """Send one command by the extended protocol and read it to its end; results are text unless they were chosen.
 
         :param source: what a COPY FROM STDIN is to read; without one it is ended at once.
-        :param choose: tells from the columns whether they are to come in binary. Not for COPY.
+        :param choose: tells from the columns whether they are to come in binary; they are asked for first. Not for
+            COPY.
         :raises SessionLostError: when the connection breaks.
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
@@ -214,17 +216,13 @@ class Session:
         """Ask what columns a command will give, without running it; an error of its text comes in the reply.
 
         The result has no rows, and no columns for a command that gives none. It can be cancelled as the command can:
-        to analyse a statement is to wait for locks. Two exchanges, because a statement without a name cannot be asked
-        about before it is parsed.
+        to analyse a statement is to wait for locks. One exchange with one Sync, which no pooler divides.
 
         :raises SessionLostError, CancelledBeforeSentError: as :meth:`run`.
         """
         reading = Reading(None)
-        reply = self._exchange(token, lambda c: c.send_prepare(b"", command.text, command.oids), reading)
-        if reply.error is not None:
-            return reply, None
-        reading = Reading(None)
-        reply = self._exchange(token, lambda c: c.send_describe_prepared(b""), reading)
+        read = self._wire.read_described(reading)
+        reply = self._exchange(token, lambda c: send_questions(c, command), reading, read)
         return reply, reading.last if reply.error is None else None
 
     def _exchange(

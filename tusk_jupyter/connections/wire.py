@@ -13,7 +13,8 @@ from Parse on, so that no table changes in between, the same errors and notices,
 divides between servers. Two statements with a Sync each are refused for that reason: in PgBouncer's transaction mode
 the second could meet another server, and on it another client's statement without a name (with a Flush none of 4,800
 statements of eight clients over one server of PgBouncer 1.18 did). A cancel that arrives in the pause has nothing to
-hit: the statement is not executed. It costs 27 µs on a Unix socket, and a round trip elsewhere.
+hit: the statement is not executed. It costs 27 µs on a Unix socket, and a round trip elsewhere. To describe a command
+without running it is the same with the Sync in place of the Flush.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Reading:
         self.tag: bytes | None = None
         self.affected: int | None = None
         self.error: PGresult | None = None
-        self.last: PGresult | None = None  # of a description alone
+        self.last: PGresult | None = None  # without rows: of Describe, the columns; of what runs, its end
         self.failure: BaseException | None = None
 
     def reply(self) -> Reply:
@@ -110,6 +111,13 @@ class Reading:
             self.failure = error
 
 
+def send_questions(pgconn: PGconn, command: Command) -> None:
+    """Begin a pipeline with what asks for a command's columns; it goes out with a Flush or a Sync."""
+    pgconn.enter_pipeline_mode()
+    pgconn.send_prepare(b"", command.text, command.oids)
+    pgconn.send_describe_prepared(b"")
+
+
 @dataclass(slots=True)
 class Asked:
     """A command whose columns are asked for before it is executed."""
@@ -120,9 +128,7 @@ class Asked:
     binary: bool = False
 
     def send(self, pgconn: PGconn) -> None:
-        pgconn.enter_pipeline_mode()
-        pgconn.send_prepare(b"", self.command.text, self.command.oids)
-        pgconn.send_describe_prepared(b"")
+        send_questions(pgconn, self.command)
         pgconn.send_flush_request()
 
     def look(self, reading: Reading) -> None:
@@ -188,19 +194,27 @@ class Wire:
             asked.look(reading)
             with lock:
                 asked.execute(pgconn, reading)
-        try:
-            pgconn.pipeline_sync()
-            yield from generators.send(pgconn)
-            yield from self._read_to_sync(reading)
-            pgconn.exit_pipeline_mode()
-        except psycopg.OperationalError:
-            if reading.error is None or pgconn.status != pq.ConnStatus.BAD:
-                raise  # else the server has said why before it hung up
+        yield from self._end_pipeline(reading)
         return reading.reply()
 
+    def read_described(self, reading: Reading) -> Generator[Any, Any, Reply]:
+        """Read the columns (``reading.last``); nothing is executed."""
+        yield from self._end_pipeline(reading)
+        return reading.reply()
+
+    def _end_pipeline(self, reading: Reading) -> Generator[Any, Any, None]:
+        try:
+            self._pgconn.pipeline_sync()
+            yield from generators.send(self._pgconn)
+            yield from self._read_to_sync(reading)
+            self._pgconn.exit_pipeline_mode()
+        except psycopg.OperationalError:
+            if reading.error is None or self._pgconn.status != pq.ConnStatus.BAD:
+                raise  # else the server has said why before it hung up
+
     def _read_to_sync(self, reading: Reading) -> Generator[Any, Any, None]:
-        # a statement's results end once, and then the Sync is answered
-        for _ in ("results", "sync"):
+        # each command's results end once, and there are two before the Sync at most; a lost server ends them as well
+        for _ in ("parse", "describe or results", "sync"):
             while (result := (yield from self._fetch(reading))) is not None:
                 if result.status == pq.ExecStatus.PIPELINE_SYNC:
                     return

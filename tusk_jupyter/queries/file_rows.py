@@ -133,8 +133,8 @@ class FileSink(RowSink):
             self._how = self._settings(chunk)
             if not chunk.nfields:
                 raise self._without_columns("It has run, no file was written.")
-            came = [(c.oid, c.typmod) for c in columns_of(chunk, self._how.encoding)]
-            if self._file is None or came != [(c.oid, c.typmod) for c in self.columns]:
+            came = [(c.name, c.oid, c.typmod) for c in columns_of(chunk, self._how.encoding)]
+            if self._file is None or came != [(c.name, c.oid, c.typmod) for c in self.columns]:
                 raise InvalidInput(
                     "the columns that came are not those that the server had announced",
                     advice="No file was written. Was a table or function altered meanwhile? Run the cell again.",
