@@ -1,7 +1,8 @@
 """The one thread that writes ``tusk.db``: jobs in the order they came, those that can wait together.
 
 No caller waits for the disk or needs a lock. A loop of statements that each write a row of history would fight the
-writer for the interpreter, so those rows wait up to 50 ms for one another, and meanwhile none of them wakes it. Where
+writer for the interpreter, so those rows wait up to 50 ms for one another, and meanwhile none of them wakes it; not
+when a batch is there already, and not at the end, which has three seconds for all that is queued. Where
 there is no room on the disk, or another kernel builds an index for half a minute, they wait in memory, 10,000 of them,
 until they can be written; whoever waits for an answer gets one. The file is opened here as well, because a repair may
 take that long, too.
@@ -117,7 +118,7 @@ class Writer:
 
     def _batch(self, job: _Job) -> tuple[list[_Job], bool]:
         """Return the job with those that come within its time, and whether the end came with them."""
-        if not job.soon:
+        if not job.soon and not self._closed and self._jobs.qsize() < BATCH_JOBS:
             self._hurry.wait(BATCH_S)
         self._hurry.clear()
         batch = [job]

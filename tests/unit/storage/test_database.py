@@ -219,6 +219,24 @@ def test_flush_makes_rows_that_wait_for_one_another_readable(opened):
     assert database.read(lambda conn: conn.execute("select count(*) from history").fetchone()) == (1,)
 
 
+def test_rows_that_are_a_batch_already_wait_for_no_others(opened, monkeypatch):
+    monkeypatch.setattr(writer, "BATCH_S", 60.0)
+    file, begun, gate = opened(), threading.Event(), threading.Event()
+    file.write(lambda _: begun.set() or gate.wait(20))
+    assert begun.wait(20)
+    rows = [file.write(lambda _: None, soon=False) for _ in range(2 * writer.BATCH_JOBS)]
+    gate.set()
+    rows[writer.BATCH_JOBS - 1].result(timeout=20)
+
+
+def test_at_the_end_no_rows_wait_for_others(opened, monkeypatch):
+    monkeypatch.setattr(writer, "BATCH_S", 60.0)
+    file = opened()
+    rows = [file.write(lambda _: None, soon=False) for _ in range(5 * writer.BATCH_JOBS + 50)]
+    file.close()
+    assert all(one.done() for one in rows)
+
+
 def test_a_read_cannot_write_and_says_what_failed(opened):
     database = opened()
     with pytest.raises(StorageError, match=r"reading tusk\.db: attempt to write a readonly database"):
