@@ -8,7 +8,7 @@ import pytest
 from psycopg.pq import DiagnosticField, ExecStatus
 
 import tusk_jupyter
-from tests.waiting import running, terminate
+from tests.waiting import running, terminate, wait_until
 from tusk_jupyter.connections import session as sessions
 from tusk_jupyter.connections.session import Session
 from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, SessionLostError, Token
@@ -359,3 +359,20 @@ def test_a_cancel_and_a_timeout_stop_a_statement_that_was_asked_about(cells, dat
     cells.run("%%sql\nset statement_timeout = 0")
     assert not running(database, "pg_sleep(60)")
     cells.run("%sql select 1 a from pg_class limit 1")
+
+
+def test_a_timeout_between_the_question_and_the_execution_is_a_timeout(cells, monkeypatch):
+    run = Session.run
+
+    def held(self, token, command, *, choose=None, **how):
+        def choose_late(columns):
+            return wait_until(lambda: token.requested) and choose(columns)
+
+        return run(self, token, command, choose=choose and choose_late, **how)
+
+    monkeypatch.setenv(formats.VARIABLE, "binary")
+    monkeypatch.setattr(Session, "run", held)
+    error = cells.run("%%sql --timeout 200ms\nselect i from generate_series(1, 5) i", ok=False).exception
+    assert type(error).__name__ == "QueryTimeout"
+    assert error.duration_s == pytest.approx(0.2)
+    assert "not run" in error.advice

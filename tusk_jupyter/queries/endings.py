@@ -51,13 +51,24 @@ def server_error(delivery: Delivery, source: Source, stop: Stop) -> TuskError | 
         return translate.query_error(diag, place=place, statement=delivery.statement.text)
     if stop.reason == "timeout":
         return QueryTimeout(
-            f"the statement was stopped by --timeout after {stop.elapsed_ms / 1000:.1f} s",
-            sqlstate=diag.sqlstate, condition="query_canceled", diag=diag, duration_s=stop.time_limit_s,
-            advice="Allow more with --timeout, or do less.",
+            _timed_out(stop), sqlstate=diag.sqlstate, condition="query_canceled", diag=diag,
+            duration_s=stop.time_limit_s, advice="Allow more with --timeout, or do less.",
         )  # fmt: skip
     if stop.sent:
         return cancelled(translate.query_error(diag, kind=QueryCancelled, place=place), stop)
     return _stopped_by_the_server(diag, place, delivery.session, stop.elapsed_ms)
+
+
+def not_executed(stop: Stop) -> TuskError:
+    """Return the error of a statement that was stopped while it waited for its turn, or its columns were looked at."""
+    if stop.reason == "timeout":
+        advice = "It was not run. Allow more with --timeout, or wait for what ran before it."
+        return QueryTimeout(_timed_out(stop), advice=advice, duration_s=stop.time_limit_s)
+    return cancelled(QueryCancelled("cancelled before it was sent"), stop)
+
+
+def _timed_out(stop: Stop) -> str:
+    return f"the statement was stopped by --timeout after {stop.elapsed_ms / 1000:.1f} s"
 
 
 def cancelled(error: TuskError, stop: Stop) -> TuskError:

@@ -264,7 +264,7 @@ class Execution:
         try:
             delivery.run()
         except CancelledBeforeSentError:
-            return endings.cancelled(QueryCancelled("cancelled before it was sent"), self._stop())
+            return endings.not_executed(self._stop())
         except SessionLostError as loss:
             return lost.lost(self.session, loss, statement=self.statement, before=before, xid=xid)
         except TuskError as refused:
