@@ -258,6 +258,23 @@ def test_what_reads_from_nothing_is_not_asked_about(rounded, monkeypatch):
     assert tusk_jupyter.last_result().frame["x"].iloc[0] != EXACT
 
 
+def test_what_writes_does_not_pay_for_a_look_at_the_distance(cells, monkeypatch):
+    cells.run("%sql create table t (a int)")
+    monkeypatch.setattr(Session, "is_near", lambda _: pytest.fail("measured"))
+    cells.run("%sql insert into t select i from generate_series(1, 5) i returning a")
+    assert len(tusk_jupyter.last_result().frame) == 5
+
+
+def test_a_session_that_is_lost_in_the_look_at_its_distance_has_sent_nothing(database, proxy):
+    dbname = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    one = Session(psycopg.connect(proxy.conninfo(dbname), autocommit=True), name="far")
+    proxy.cut_before(b"p\0\0\0\x08\0\0\0\0")  # the Parse of an empty statement; the relay looks at small letters
+    with pytest.raises(SessionLostError) as caught:
+        one.submit(one.is_near).result(20)
+    assert not caught.value.sent
+    one.close()
+
+
 @pytest.mark.parametrize("extra", ["1::numeric", "'{}'::jsonb", "array[1]", "'1 day'::interval", "time '10:00'", "null"])
 def test_one_column_of_another_type_makes_all_of_them_text(rounded, extra):
     assert third(rounded, extra=extra) == ("binary" if extra == "null" else "text")

@@ -262,11 +262,14 @@ class Session:
     def is_near(self) -> bool:
         """Tell whether the server has ever answered within 2 ms; it gets one chance with a statement that is empty.
 
-        :raises SessionLostError: when the connection breaks.
+        :raises SessionLostError: when the connection breaks; as not sent, because nothing of the caller's was.
         """
         if self._shortest_s > NEAR_S and not self._probed:
             self._probed = True
-            self.run(None, Command(b""))
+            try:
+                self.run(None, Command(b""))
+            except SessionLostError as loss:
+                raise SessionLostError(loss.reason, sent=False, diagnostic=loss.diagnostic) from None
         return self._shortest_s <= NEAR_S
 
     def scalar(self, text: str, *values: str) -> str | None:

@@ -72,9 +72,12 @@ def chooser(session: Session, statement: Statement, *, most: int | None = None) 
     forced = os.environ.get(VARIABLE) or None
     if forced == "text" or (most is not None and most < LARGE and forced is None):
         return None
-    if forced is None and not _is_worth_asking(session, statement):
+    known = session.sizes.get(hash(statement.text))
+    if forced is None and not _may_be_large(statement, known):
         return None
     if not _is_readable(session) or not classify.reads_only_shape(statement):
+        return None
+    if forced is None and known is None and not session.is_near():
         return None
 
     def choose(columns: PGresult) -> bool:
@@ -111,9 +114,8 @@ def _can_spell(session: Session, *, zoned: bool) -> bool:
     return not zoned or session_zone(session.parameter("TimeZone") or "") is not None
 
 
-def _is_worth_asking(session: Session, statement: Statement) -> bool:
-    rows = session.sizes.get(hash(statement.text))
-    if rows is not None:
-        return rows >= LARGE
+def _may_be_large(statement: Statement, known: int | None) -> bool:
+    if known is not None:
+        return known >= LARGE
     text = statement.text.lower()
-    return ("from" in text or "table" in text) and session.is_near()
+    return "from" in text or "table" in text
