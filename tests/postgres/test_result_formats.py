@@ -189,6 +189,24 @@ def test_a_cancel_between_them_executes_nothing(pair):
     assert run(pair, "select 1 a", choose=in_binary)["tag"] == "SELECT 1"
 
 
+def test_what_was_not_executed_is_no_statement_of_the_transaction(pair):
+    def cancel(_):
+        assert pair.cancel(token)
+        return True
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    run(pair, "begin", token=Token())
+    run(pair, "select a from t", choose=as_text, token=Token())
+    token = Token()
+    with pytest.raises(CancelledBeforeSentError):
+        run(pair, "select a from t", choose=cancel, token=token)
+    with pytest.raises(ZeroDivisionError):
+        run(pair, "select a from t", choose=fail, token=Token())
+    assert pair.transaction.statements == 1
+
+
 def test_what_fails_in_the_choice_leaves_the_session_usable(pair):
     def choose(_):
         raise ZeroDivisionError

@@ -251,7 +251,7 @@ class Session:
                 self._settle_until = time.monotonic() + BARRIER_S
             self._notice_sink = None
         self._shortest_s = min(self._shortest_s, time.monotonic() - began)
-        self._note_transaction(counts=counts and reply.error is None)
+        self._note_transaction(counts=counts and reply.error is None and reading.executed)
         if self._conn.pgconn.status == pq.ConnStatus.BAD:
             reason = reply.error.error_message.decode(errors="replace") if reply.error is not None else "closed"
             raise SessionLostError(self._lose(reason), sent=True, diagnostic=reply.error)

@@ -86,7 +86,7 @@ class Reply:
 class Reading:
     """What has been read of one command's results; a callback that fails is remembered, and the rest still read."""
 
-    __slots__ = ("_on_rows", "affected", "error", "failure", "last", "source", "tag")
+    __slots__ = ("_on_rows", "affected", "error", "executed", "failure", "last", "source", "tag")
 
     def __init__(self, on_rows: Callable[[PGresult], None] | None, source: CopySource | None = None) -> None:
         self._on_rows = on_rows
@@ -96,6 +96,7 @@ class Reading:
         self.error: PGresult | None = None
         self.last: PGresult | None = None  # without rows: of Describe, the columns; of what runs, its end
         self.failure: BaseException | None = None
+        self.executed = True
 
     def reply(self) -> Reply:
         if self.error is not None:
@@ -141,7 +142,8 @@ class Asked:
     def execute(self, pgconn: PGconn, reading: Reading) -> None:
         if self.token is not None and self.token.requested:
             reading.failure = reading.failure or CancelledBeforeSentError()
-        if reading.failure is None:
+        reading.executed = reading.failure is None
+        if reading.executed:
             values = self.command.values or None
             pgconn.send_query_prepared(b"", values, self.command.formats or None, int(self.binary))
             pgconn.set_chunked_rows_mode(CHUNK_ROWS)
