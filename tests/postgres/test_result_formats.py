@@ -8,10 +8,10 @@ import pytest
 from psycopg.pq import DiagnosticField, ExecStatus
 
 import tusk_jupyter
-from tests.waiting import running, terminate, wait_until
+from tests.waiting import ask, running, terminate, wait_until
 from tusk_jupyter.connections import session as sessions
 from tusk_jupyter.connections.session import Session
-from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, SessionLostError, Token
+from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, Reading, SessionLostError, Token
 from tusk_jupyter.queries import formats
 
 NOISY = """create function noisy(i int) returns int language plpgsql as $$
@@ -226,6 +226,33 @@ def test_a_server_that_goes_between_them_is_a_lost_session(pair, database):
     with pytest.raises(SessionLostError, match="terminat"):
         run(pair, "select a from t", choose=choose)
     assert pair.lost
+
+
+@pytest.mark.parametrize("choose", [None, in_binary])
+def test_what_fails_in_the_reading_itself_ends_the_session(pair, database, monkeypatch, choose):
+    def fail(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reading, "take", fail)
+        with pytest.raises(MemoryError):
+            run(pair, "select a from t", choose=choose)
+    with pytest.raises(SessionLostError, match="not read to its end: MemoryError") as caught:
+        run(pair, "select a from t")
+    assert not caught.value.sent
+    wait_until(lambda: not ask(database, "select count(*) from pg_stat_activity where pid = %s", pair.backend_pid))
+
+
+def test_a_cell_that_fails_in_the_reading_gets_a_new_session_next(cells, connection, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    pid = connection.session().backend_pid
+    with monkeypatch.context() as patch:
+        patch.setattr(Reading, "take", fail)
+        assert cells.run("%sql select 1 a from pg_class limit 3", ok=False).exception
+    assert "7" in cells.run("%sql select 7 a from pg_class limit 1").value
+    assert connection.session().backend_pid != pid
 
 
 def test_what_the_callback_refuses_is_read_to_its_end(pair):

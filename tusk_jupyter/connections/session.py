@@ -244,6 +244,12 @@ class Session:
         except (psycopg.Error, OSError) as error:
             reason = self._lose(str(error).strip() or type(error).__name__)
             raise SessionLostError(reason, sent=True) from None
+        except CancelledBeforeSentError:
+            raise
+        except BaseException as error:
+            # the rest of the answer, or a pipeline that was not ended, would be the next statement's
+            self.abandon(f"the answer was not read to its end: {type(error).__name__}")
+            raise
         finally:
             with self._lock:
                 self._running = None
