@@ -303,6 +303,16 @@ def test_what_reads_from_nothing_is_not_asked_about(rounded, monkeypatch):
     assert tusk_jupyter.last_result().frame["x"].iloc[0] != EXACT
 
 
+@pytest.mark.parametrize(("name", "least"), [("LEAST_TIMEOUT_MS", 60_001), ("LEAST_TIMEOUT_TRIPS", 10**10)])
+def test_what_has_little_time_is_not_asked_about(rounded, monkeypatch, name, least):
+    rounded.run("%%sql\nset statement_timeout = '1min'")
+    assert [third(rounded, rows=rows) for rows in (2000, 2000, 2001)] == ["binary"] * 3
+    monkeypatch.setattr(formats, name, least)
+    assert [third(rounded, rows=rows) for rows in (2000, 2000, 2002)] == ["text"] * 3
+    rounded.run("%%sql\nset statement_timeout = 0")
+    assert third(rounded, rows=2000) == "binary"
+
+
 def test_what_writes_does_not_pay_for_a_look_at_the_distance(cells, monkeypatch):
     cells.run("%sql create table t (a int)")
     monkeypatch.setattr(Session, "is_near", lambda _: pytest.fail("measured"))

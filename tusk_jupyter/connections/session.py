@@ -265,6 +265,11 @@ class Session:
             raise reading.failure
         return reply
 
+    @property
+    def round_trip_s(self) -> float:
+        """How long the server took for its quickest answer in this session; infinite before the first."""
+        return self._shortest_s
+
     def is_near(self) -> bool:
         """Tell whether the server has ever answered within 2 ms; it gets one chance with a statement that is empty.
 

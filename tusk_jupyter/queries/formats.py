@@ -16,6 +16,8 @@ of the protocol with its execution (:mod:`~tusk_jupyter.connections.session`). T
 a round trip elsewhere, more than a small result could gain. Only what reads from something is asked about, so
 ``select 1`` pays nothing; of that, what gave fewer than 2,000 rows last time is not, what gave more always is, and what
 has not run yet in this session is where the server is near. Memory never decides the format, only whether to ask.
+The server's ``statement_timeout`` runs on while it waits for the execution, so nothing is asked where the session's is
+under 100 ms, or under twenty round trips: the question must not be what stops a statement.
 
 A cursor of ``--limit`` is asked by its FETCH; read-only mode, savepoints and ``--to`` make no difference, except that a
 CSV file is PostgreSQL's own text.
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 VARIABLE: Final = "TUSK_RESULT_FORMAT"
 LARGE: Final = 2_000
 REMEMBERED: Final = 512
+LEAST_TIMEOUT_MS: Final = 100
+LEAST_TIMEOUT_TRIPS: Final = 20
 
 GAINS: Final[Mapping[int, int]] = {
     builtin.INT2: 1,
@@ -77,7 +81,7 @@ def chooser(session: Session, statement: Statement, *, most: int | None = None) 
         return None
     if not _is_readable(session) or not classify.reads_only_shape(statement):
         return None
-    if forced is None and known is None and not session.is_near():
+    if forced is None and not ((known is not None or session.is_near()) and _has_time(session)):
         return None
 
     def choose(columns: PGresult) -> bool:
@@ -112,6 +116,11 @@ def _can_spell(session: Session, *, zoned: bool) -> bool:
     if not (session.parameter("DateStyle") or "").startswith("ISO"):
         return False
     return not zoned or session_zone(session.parameter("TimeZone") or "") is not None
+
+
+def _has_time(session: Session) -> bool:
+    limit_ms = session.statement_timeout_ms
+    return not limit_ms or limit_ms >= max(LEAST_TIMEOUT_MS, LEAST_TIMEOUT_TRIPS * session.round_trip_s * 1000)
 
 
 def _may_be_large(statement: Statement, known: int | None) -> bool:
