@@ -12,13 +12,21 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+import tusk_jupyter
 from tests.fix_postgres import PASSWORD
 from tests.fix_tls import BY_PASSWORD, openssl
 from tests.listening import listener, silent, web
 from tests.waiting import wait_until
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.failures import check_files, connect_error, is_starting, needs_password
-from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
+from tusk_jupyter.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionTimeout,
+    InvalidInput,
+    PoolTimeout,
+    SslError,
+)
 from tusk_jupyter.secret import Secret
 
 CANARIES = (PASSWORD, quote(PASSWORD, safe=""), repr(PASSWORD)[1:-1], base64.b64encode(PASSWORD.encode()).decode())
@@ -150,6 +158,23 @@ def test_too_many_connections(server, local):
     with made(server, "create role crowd login connection limit 0", drop=["role crowd"]):
         error = explained(local.with_(user="crowd"), ConnectionFailed, "too many connections")
     assert "CONNECTION LIMIT" in error.advice
+
+
+def test_a_pool_that_cannot_grow_says_why(server, database, tusk):
+    with made(server, "create role crowd login connection limit 1", drop=["role crowd"]):
+        pool = tusk_jupyter.connect(psycopg.conninfo.make_conninfo(database, user="crowd"), pool_size=2).pool
+        tried = pool._started().get_stats
+        with pytest.raises(PoolTimeout, match=r"attempt to open another one failed: .*too many connections") as caught, pool.borrow(
+            timeout_s=20, until=lambda: tried().get("connections_errors")
+        ):
+            pass
+        assert "fewer" in caught.value.advice
+        with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+            conn.execute("alter role crowd connection limit 2")
+        with pool.borrow(timeout_s=20), pytest.raises(PoolTimeout) as caught, pool.borrow(timeout_s=0.05):
+            pass
+        assert "too many" not in caught.value.message
+        tusk.connections.close()
 
 
 def test_an_option_that_the_server_refuses(local):

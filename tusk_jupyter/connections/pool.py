@@ -61,6 +61,7 @@ class ConnectionPool:
         self._lock = threading.Lock()
         self._pool: psycopg_pool.ConnectionPool[_Opened] | None = None
         self._closed = False
+        self._refused: str | None = None
         self.leased = 0
         self.max_size = max_size
         self.timeout_s = timeout_s
@@ -122,12 +123,28 @@ class ConnectionPool:
             pool.close(timeout=1.0)
 
     def _exhausted(self, limit: float) -> PoolTimeout:
-        status = self.status()
-        return PoolTimeout(
+        status, refused = self.status(), self._refused
+        message = (
             f"no connection of {self.name!r} became free within {limit:g} s "
-            f"({status.size} of {status.max_size} open, {status.waiting} waiting)",
+            f"({status.size} of {status.max_size} open, {status.waiting} waiting)"
+        )
+        if refused is None:
+            return PoolTimeout(message, duration_s=limit)
+        return PoolTimeout(
+            f"{message}; the last attempt to open another one failed: {refused}",
+            advice="Do with fewer connections, wait for those that are open (%tusk status), or mend what it failed of.",
             duration_s=limit,
         )
+
+    def _open(self) -> Any:
+        # psycopg_pool tries again by itself, and tells nobody but its log
+        try:
+            conn = self._open_one()
+        except psycopg.Error as error:
+            self._refused = str(error)
+            raise
+        self._refused = None
+        return conn
 
     def _started(self) -> psycopg_pool.ConnectionPool[_Opened]:
         import psycopg_pool
@@ -138,7 +155,7 @@ class ConnectionPool:
             if self._pool is None:
                 self._pool = psycopg_pool.ConnectionPool(
                     connection_class=_Opened,
-                    kwargs={"opener": self._open_one},
+                    kwargs={"opener": self._open},
                     min_size=0,
                     max_size=self.max_size - 1,
                     timeout=self.timeout_s,
