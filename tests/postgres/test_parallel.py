@@ -294,6 +294,27 @@ def test_the_sessions_settings_hold_in_the_parts(cells):
         cells.run("%%sql\nreset role; reset search_path; drop owned by reader; drop role reader")
 
 
+def test_what_the_role_or_the_database_got_after_the_session_began_is_not_in_force(cells, connection, database):
+    name = database.rpartition("dbname=")[2]
+    sql = "select w, i, current_setting('work_mem') as m, current_setting('DateStyle') as d from q"
+    cells.run(
+        "%%sql\ncreate schema other; create table q as select 'public' as w, i from generate_series(1, 500) i;"
+        "create table other.q as select 'other' as w, i from generate_series(1, 500) i"
+    )
+    plain = frame(cells, sql)
+    cells.run(f"%%sql\nalter database {name} set search_path = other, public; alter database {name} set work_mem = '9MB'")
+    try:
+        with connection.pool.borrow() as conn:
+            assert conn.execute("select w from q limit 1").fetchone() == ("other",)
+        pd.testing.assert_frame_equal(plain, frame(cells, sql, "--parallel 2"))
+        pd.testing.assert_frame_equal(plain, frame(cells, sql, "--parallel 2 --split i"))
+        with psycopg.connect(database, autocommit=True) as other:  # the session that does it has it, and empty
+            other.execute(f"alter database {name} set app.late = 'x'")
+        assert "'app.late' was set for the role or the database" in refused(cells, sql).message
+    finally:
+        cells.run(f"%%sql\nalter database {name} reset all")
+
+
 def test_row_security_by_role_and_by_setting(cells):
     cells.run(
         "%%sql\nalter table t enable row level security; create role tenant; grant select on t to tenant;"

@@ -104,6 +104,7 @@ class ParallelDelivery(Delivery):
     _team: Team | None = None
     _base: Command = field(default_factory=lambda: Command(b""))
     _settings: dict[str, str] = field(default_factory=dict)
+    _found: dict[str, str] = field(default_factory=dict)
     _expected: int | None = None
     _waiting_for: str = ""
 
@@ -186,6 +187,12 @@ class ParallelDelivery(Delivery):
                 f"{name!r} may be a temp table of this session, which --parallel's connections do not see",
                 advice="Nothing was run. Leave --parallel out, or give the table that is meant another name.",
             )
+        if state.unset:
+            raise InvalidInput(
+                f"{min(state.unset)!r} was set for the role or the database after this session began, which has it not",
+                advice="Nothing was run. Connect again, or leave --parallel out.",
+            )
+        self._found = state.found
         # ours first in the order, too: they are made before a role is taken on
         self._settings = {**_OURS, **state.settings, **_OURS}
 
@@ -233,7 +240,7 @@ class ParallelDelivery(Delivery):
         if snapshot is not None:
             # what the server has made, but the wire is the wire
             self._ours(member, f"set transaction snapshot '{snapshot.replace(chr(39), '')}'")
-        reply = member.session.run(member.token, session_state.command(self._settings))
+        reply = member.session.run(member.token, session_state.command(self._settings, self._found))
         _refuse(reply, 0, "settings")
 
     def _ours(self, member: Member, text: str) -> None:
