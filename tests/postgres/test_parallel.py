@@ -315,6 +315,21 @@ def test_what_the_role_or_the_database_got_after_the_session_began_is_not_in_for
         cells.run(f"%%sql\nalter database {name} reset all")
 
 
+def test_set_role_none_takes_back_a_role_that_a_connection_begins_with(cells, database):
+    name = database.rpartition("dbname=")[2]
+    sql = "select i, current_user as u, current_setting('role') as r, current_setting('log_min_duration_statement') as l from t"
+    cells.run(
+        f"%%sql\ncreate role reader; grant select on t to reader; alter database {name} set role = reader;"
+        "set role none; set log_min_duration_statement = '1h'"
+    )
+    try:
+        plain = frame(cells, sql)
+        assert plain.r[0] == "none"
+        pd.testing.assert_frame_equal(plain, frame(cells, sql, "--parallel 2"))
+    finally:
+        cells.run(f"%%sql\nalter database {name} reset all; drop owned by reader; drop role reader")
+
+
 def test_row_security_by_role_and_by_setting(cells):
     cells.run(
         "%%sql\nalter table t enable row level security; create role tenant; grant select on t to tenant;"

@@ -49,6 +49,7 @@ union all select 'temp', {_TEXT.format("typname")}, '' from pg_catalog.pg_type
   where typnamespace = pg_catalog.pg_my_temp_schema()
 """
 _WHO: Final[tuple[str, ...]] = ("session_authorization", "role")
+_LOGIN: Final = b"select pg_catalog.set_config('role', 'none', true) union all"
 _APPLY: Final = b"""
 select pg_catalog.set_config(f.key, f.value, true) from pg_catalog.json_each_text($2::pg_catalog.json) f
 join pg_catalog.pg_settings s on s.name = f.key where s.setting <> f.value
@@ -93,7 +94,7 @@ def read(session: Session, *, dotted: Iterable[str]) -> SessionState:
             unset.add(name or "")
         elif kind in {"set", "found"}:
             (settings if kind == "set" else found)[name or ""] = _text(value)
-        elif (kind == "role" and _text(value) != "none") or (kind == "user" and _text(value) != login):
+        elif kind == "role" or (kind == "user" and _text(value) != login):
             last[name or ""] = _text(value)
     # what only the login role may set comes first, the session user before the role that it takes back
     settings |= {name: last[name] for name in _WHO if name in last}
@@ -102,8 +103,10 @@ def read(session: Session, *, dotted: Iterable[str]) -> SessionState:
 
 def command(settings: dict[str, str], found: dict[str, str] | None = None) -> Command:
     """Return what makes the settings for the transaction that is open, those ``found`` before and where they differ."""
+    # a role that a connection begins with (ALTER ROLE … SET role) may not set what its login role may
+    first = _LOGIN if "role" in settings else b""
     values = [json.dumps(settings).encode(), json.dumps(found or {}).encode()]
-    return Command(_APPLY, values, [0, 0], [0, 0])
+    return Command(first + _APPLY, values, [0, 0], [0, 0])
 
 
 def _text(digits: str | None) -> str:
