@@ -330,6 +330,17 @@ def test_set_role_none_takes_back_a_role_that_a_connection_begins_with(cells, da
         cells.run(f"%%sql\nalter database {name} reset all; drop owned by reader; drop role reader")
 
 
+def test_settings_with_a_dot_whatever_way_they_are_made(cells):
+    sql = "select i, current_setting('app.x.y') as x, current_setting('app.upper') as u from t"
+    cells.run("%%sql\nset app.x.y = 'q'; SELECT SET_CONFIG('App.Upper', '8', false)")
+    pd.testing.assert_frame_equal(frame(cells, sql), frame(cells, sql, "--parallel 2"))
+    cells.ns["name"] = "app.other"
+    cells.run("%%sql\nselect set_config(:name, '1', false)")
+    error = refused(cells, sql)
+    assert "a setting whose name only the server has seen" in error.message
+    assert "Connect again" in error.advice
+
+
 def test_row_security_by_role_and_by_setting(cells):
     cells.run(
         "%%sql\nalter table t enable row level security; create role tenant; grant select on t to tenant;"

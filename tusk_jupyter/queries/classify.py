@@ -48,8 +48,11 @@ _TRANSACTION_SETTINGS = frozenset(
 )
 # words after which a name stands, not the verb that a WITH leads up to
 _BEFORE_NAME = frozenset({"WITH", "RECURSIVE", ",", "AS", "BY", "SET", "CYCLE", "USING", "."})
-_DOTTED = re.compile(
-    r"""\bset\s+(?:session\s+|local\s+)?("?[^\W\d][\w$]*"?\."?[\w$]+"?)|set_config\s*\(\s*'([^'.]+\.[^']+)'""",
+# a setting with a dot whose name cannot be known: an expression, a parameter
+UNKNOWN_SETTING = "?"
+_IN_A_BODY = re.compile(
+    r"""set_config"?\s*\(\s*'(?P<called>[^'\\]+)'\s*,|(?P<unknown>set_config)"""
+    r"""|\bset\s+(?:session\s+|local\s+)?(?P<made>"?[^\W\d][\w$]*"?(?:\."?[\w$]+"?)+)""",
     re.IGNORECASE,
 )
 _BEGINNING = re.compile(r"\s*(?:(?P<sign>\(|--(?=\s|$)|/\*)|(?P<word>[A-Za-z]+)(?![^\x00-#%-/:-@\[-^`{-\x7f]))")
@@ -171,11 +174,47 @@ def changes_setting(statement: Statement, name: str) -> bool:
 
 
 def dotted_settings(statement: Statement) -> set[str]:
-    """Return the settings with a dot (``app.tenant``) that it may make; the server lists none of them by itself."""
-    if _first(statement) != "SET" and "set_config" not in statement.text:
+    """Return the settings with a dot (``app.tenant``) that it may make; the server lists none of them by itself.
+
+    :data:`UNKNOWN_SETTING` stands for one whose name is not to be seen. Functions are not looked into.
+    """
+    first, text = _first(statement), statement.text
+    if first == "SET":
+        names = {_setting_name(statement)}
+    elif "set_config" not in text.lower() and first != "DO":
         return set()
-    found = _DOTTED.findall(statement.text)
-    return {(one or other).replace('"', "").lower() for one, other in found}
+    elif first == "DO":
+        found = _IN_A_BODY.finditer(text)
+        names = {UNKNOWN_SETTING if one["unknown"] else one["called"] or one["made"].replace('"', "") for one in found}
+    else:
+        names = set(_set_by_calls(statement))
+    return {name.lower() for name in names if "." in name or name == UNKNOWN_SETTING}
+
+
+def _setting_name(statement: Statement) -> str:
+    """Return the whole name that a SET has, without quotes."""
+    name = ""
+    for token in list(significant(statement.text))[1:]:
+        word = statement.text[token.start : token.end]
+        if not name and word.upper() in {"SESSION", "LOCAL"}:
+            continue
+        if name and word != "." and not name.endswith("."):
+            break
+        name += word.strip('"')
+    return name
+
+
+def _set_by_calls(statement: Statement) -> Iterator[str]:
+    """Yield what each ``set_config(…)`` sets: its first argument, if that is one plain literal."""
+    text, conforming = statement.text, statement.standard_conforming_strings
+    last = ["", "", ""]  # what stands before; a call is known once its first argument is over
+    for token in significant(text, standard_conforming_strings=conforming):
+        word = text[token.start : token.end]
+        if last[0].strip('"').lower() == "set_config" and last[1] == "(":
+            literal = last[2][1:-1]
+            plain = last[2].startswith("'") and word == "," and "'" not in literal and "\\" not in literal
+            yield literal if plain else UNKNOWN_SETTING
+        last = [*last[1:], word]
 
 
 def changes_types(statement: Statement) -> bool:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tusk_jupyter.connections.team import Member, Team
 from tusk_jupyter.connections.wire import CancelledBeforeSentError, Command, Reply, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, ConversionError, InternalError, InvalidInput, QueryCancelled
-from tusk_jupyter.queries import formats, partition, session_state
+from tusk_jupyter.queries import classify, formats, partition, session_state
 from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.part_rows import PartsSink
 from tusk_jupyter.queries.split import next_statement
@@ -179,6 +179,11 @@ class ParallelDelivery(Delivery):
         )
 
     def _read_state(self) -> None:
+        if classify.UNKNOWN_SETTING in self.session.dotted_settings:
+            raise InvalidInput(
+                "this session has made a setting whose name only the server has seen: set_config() was called with it",
+                advice="Nothing was run. Connect again and write the name as a literal, or leave --parallel out.",
+            )
         state = session_state.read(self.session, dotted=self.session.dotted_settings)
         named = partition.names_in(self._sent())
         if "pg_temp" in named or not named.isdisjoint(state.temporary):

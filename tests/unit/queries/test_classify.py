@@ -199,6 +199,27 @@ def test_settings(text, setting, changes):
     assert classify.changes_setting(only(text), "statement_timeout") is changes
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("set app.tenant = 7", {"app.tenant"}), ("SET LOCAL App . \"Ten\" /* a.b */ TO 'x.y'", {"app.ten"}),
+        ("set session app.x.y = 'q'", {"app.x.y"}), ('set "app.one" = 1', {"app.one"}), ("set work_mem = '1.5MB'", set()),
+        ("set time zone 'a.b'", set()), ("select SET_CONFIG('App.x', '1', false)", {"app.x"}),
+        ('select pg_catalog."set_config" ( -- so\n \'a.b.c\' , $1, true)', {"a.b.c"}),
+        ("select set_config('a.b', 'x', false), set_config('work_mem', '1MB', false)", {"a.b"}),
+        ("select set_config('a.b', set_config('c.d', 'x', false), false)", {"a.b", "c.d"}),
+        ("select set_config($1, 'x', false)", {"?"}), ("select set_config('app' || '.x', 'x', false)", {"?"}),
+        ("select set_config(E'app\\x2ex', 'x', false)", {"?"}), ("select set_config(n, 'x', false) from t", {"?"}),
+        ("select 'set_config(x)', set_config from t where proname = 'set_config'", set()),
+        ("select set_config('app.'\n'x', '1', false)", {"?"}), ("update t set a.b = 1", set()),
+        ("do $$ begin set app.x.y = 1; perform set_config('c.d', '1', false); end $$", {"app.x.y", "c.d"}),
+        ("do $$ begin perform Set_Config('c.' || n, '1', false); end $$", {"?"}), ("do $$ begin null; end $$", set()),
+    ],
+)  # fmt: skip
+def test_settings_with_a_dot(text, names):
+    assert classify.dotted_settings(only(text)) == names
+
+
 def test_what_makes_or_takes_back_types():
     assert [classify.changes_types(only(t)) for t in ("create type a as enum ()", "rollback", "select 1")] == [
         True,
