@@ -596,6 +596,18 @@ def test_a_cancel_stops_all_parts_and_keeps_the_session(cells, tusk, database, c
     wait_until(lambda: quiet(database))
 
 
+def test_connections_that_were_given_back_are_not_given_up(cells, connection, monkeypatch):
+    deliveries = []
+    run = parallel.ParallelDelivery.run
+    monkeypatch.setattr(parallel.ParallelDelivery, "run", lambda delivery: (deliveries.append(delivery), run(delivery))[1])
+    frame(cells, "table t", "--parallel 2")
+    wait_until(lambda: connection.pool.status().available == 2)
+    with connection.pool.borrow() as one, connection.pool.borrow() as other:
+        assert "This session is as it was" in deliveries[0].give_up(5.0).advice
+        assert [conn.execute("select 1").fetchone() for conn in (one, other)] == [(1,), (1,)]
+    assert len(frame(cells, "table t", "--parallel 2")) == 5000
+
+
 def test_a_cancel_while_the_shares_are_counted(cells, tusk, database):
     cells.run("%%sql\ncreate function nap(i int) returns int stable language sql as 'select 1 from pg_sleep(60 + i)'")
 

@@ -101,17 +101,19 @@ class Team:
         asked = [interrupts.spawn("cancel", partial(member.session.cancel, member.token)) for member in members]
         return any([future.result() for future in asked])  # noqa: C419 - all of them are waited for
 
-    def abandon(self, reason: str) -> bool:
-        """Give all connections up; return whether there were any."""
+    def abandon(self, reason: str) -> list[int]:
+        """Give up all connections that it still has; return their backends' process ids."""
+        # under the lock until it is done: what close() gives back belongs to the next borrower
         with self._lock:
             self._stopped = True
-            members = list(self.members)
-        for member in members:
-            member.session.abandon(reason)
-        return bool(members)
+            for member in self.members:
+                member.session.abandon(reason)
+            return [member.session.backend_pid for member in self.members]
 
     def close(self) -> None:
         """Give the connections back, or throw them away; doing it twice is fine."""
+        with self._lock:
+            self.members = []
         self._stack.close()
 
 

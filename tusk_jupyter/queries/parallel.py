@@ -121,13 +121,14 @@ class ParallelDelivery(Delivery):
     def give_up(self, after_s: float) -> TuskError | None:
         """Leave connections that do not answer; the session is not one of them."""
         team = self._team
-        if team is None or not team.abandon("given up: the server did not answer the cancel request"):
+        if team is None:
             return None
-        pids = ", ".join(str(member.session.backend_pid) for member in team.members)
+        pids = team.abandon("given up: the server did not answer the cancel request")
+        still = f"The parts may still be running, as pids {', '.join(map(str, pids))}. " if pids else ""
         return QueryCancelled(
             f"given up after {after_s:.1f} s: the server did not answer the cancel request",
             name=self.session.name,
-            advice=f"The parts may still be running, as pids {pids}. This session is as it was.",
+            advice=f"{still}This session is as it was.",
         )
 
     # -- on the session's worker ----------------------------------------------------------------------------------
