@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.waiting import ask, backends, running, terminate, wait_until
+from tusk_jupyter.connections import team
 from tusk_jupyter.errors import ConnectionLost, InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, QueryTimeout
 from tusk_jupyter.queries import memory, parallel, partition
 from tusk_jupyter.queries.split import next_statement
@@ -606,6 +607,28 @@ def test_connections_that_were_given_back_are_not_given_up(cells, connection, mo
         assert "This session is as it was" in deliveries[0].give_up(5.0).advice
         assert [conn.execute("select 1").fetchone() for conn in (one, other)] == [(1,), (1,)]
     assert len(frame(cells, "table t", "--parallel 2")) == 5000
+
+
+def test_a_cancel_is_ours_however_early_its_answer_comes(cells, tusk, database, monkeypatch):
+    stop, ended = team.Team.stop, threading.Event()
+
+    def stop_and_stay(of):
+        sent = stop(of)
+        if threading.current_thread().name == "tusk-cancel":
+            ended.wait(10)
+        return sent
+
+    monkeypatch.setattr(team.Team, "stop", stop_and_stay)
+
+    def cancel():
+        wait_until(lambda: active(database, "pg_sleep(60)") == 2)
+        tusk.queries.cancel_all()
+
+    with meanwhile(cancel):
+        error = refused(cells, "select i, pg_sleep(60) from t")
+    ended.set()
+    assert "cancelled after" in error.message
+    assert "Somebody else" not in (error.advice or "")
 
 
 def test_a_cancel_while_the_shares_are_counted(cells, tusk, database):

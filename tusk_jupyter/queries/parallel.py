@@ -115,8 +115,9 @@ class ParallelDelivery(Delivery):
         team = self._team
         if team is None:
             Delivery.cancel(self)
-        elif team.stop():
-            self.token.sent += 1
+        else:
+            self.token.sent += 1  # before: the worker may read the answer sooner than the requests are over
+            team.stop()
 
     def give_up(self, after_s: float) -> TuskError | None:
         """Leave connections that do not answer; the session is not one of them."""
