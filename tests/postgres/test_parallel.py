@@ -631,6 +631,30 @@ def test_a_cancel_is_ours_however_early_its_answer_comes(cells, tusk, database, 
     assert "Somebody else" not in (error.advice or "")
 
 
+def test_a_connection_that_is_closed_stops_all_parts(cells, database, connection):
+    def close():
+        try:
+            wait_until(lambda: active(database, "pg_sleep(60)") == 3)
+            connection.close()
+            wait_until(lambda: not active(database, "pg_sleep(60)"), otherwise="the parts run on")
+        finally:
+            while pid := running(database, "pg_sleep(60)"):
+                terminate(database, pid)
+
+    with meanwhile(close):
+        error = refused(cells, "select i, pg_sleep(60) from t", "--parallel 3")
+    assert isinstance(error, QueryCancelled)
+
+
+def test_a_connection_that_is_closed_before_the_parts_begin(cells, connection):
+    def close():
+        wait_until(lambda: connection.pool.status().waiting)
+        connection.live_session.close()
+
+    with connection.pool.borrow(), meanwhile(close):
+        assert isinstance(refused(cells, "table t", "--parallel 4"), QueryCancelled)
+
+
 def test_a_cancel_while_the_shares_are_counted(cells, tusk, database):
     cells.run("%%sql\ncreate function nap(i int) returns int stable language sql as 'select 1 from pg_sleep(60 + i)'")
 

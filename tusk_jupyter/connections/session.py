@@ -85,6 +85,7 @@ class Session:
         self._statements = 0
         self.name = name
         self.lost: str | None = None
+        self.on_close: Callable[[], object] | None = None  # stops what the job that runs now has running elsewhere
         self._closing = False
         self.statement_timeout_ms = 0
         self.backend_pid = conn.pgconn.backend_pid
@@ -390,8 +391,10 @@ class Session:
         """End the session. What still runs is cancelled; closing twice is fine."""
         # what still waits for its turn must find the session gone, not the server
         self._closing = True
-        running = self._running
-        if running is not None:
+        running, stop = self._running, self.on_close
+        if stop is not None:
+            stop()
+        elif running is not None:
             self.cancel(running)
         self._jobs.put(None)
         if threading.current_thread() is not self._thread:

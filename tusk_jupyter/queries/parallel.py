@@ -145,7 +145,14 @@ class ParallelDelivery(Delivery):
             raise InternalError("there is nothing to read in parts")
         self._refuse_open_transaction()
         self._base = self._command()
-        self._read_state()
+        self.session.on_close = self.cancel  # else a close would wait for us, who send nothing on the session
+        try:
+            self._read_state()
+            self._read_parts(wanted, whole)
+        finally:
+            self.session.on_close = None
+
+    def _read_parts(self, wanted: Parallel, whole: PartsSink) -> None:
         team = self._team = Team(self.session.name)
         if self.token.requested:
             raise CancelledBeforeSentError
