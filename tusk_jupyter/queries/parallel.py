@@ -292,7 +292,7 @@ class ParallelDelivery(Delivery):
             raise partition.needs_split("it is not SELECT … FROM one table [WHERE …], or TABLE")
         if (reason := partition.plan_refusal(plan, filtered=table.filtered)) is not None:
             raise partition.needs_split(reason)
-        _, rows = _rows(member, _command(_RELATIONS, table.name, "only" if table.only else "all"))
+        _, rows = _rows(member, _asking(member, _RELATIONS, table.name, "only" if table.only else "all"))
         other = next((_KINDS[kind] for kind, _ in rows if kind in _KINDS), None)
         if other is not None or not rows:
             raise partition.needs_split(f"{table.name} is {other or 'no table that can be looked up'}")
@@ -304,7 +304,7 @@ class ParallelDelivery(Delivery):
 
     def _by_column(self, member: Member, wanted: Parallel, plan: dict[str, Any]) -> list[_Work]:
         text, split = self._sent().text, wanted.split or ""
-        _, volatile = _rows(member, _command(_VOLATILE, json.dumps(sorted(partition.called_in(self._sent())))))
+        _, volatile = _rows(member, _asking(member, _VOLATILE, json.dumps(sorted(partition.called_in(self._sent())))))
         if volatile:
             raise InvalidInput(
                 f"{volatile[0][0]}() may give something else each time, and then a row came twice or not at all",
@@ -370,8 +370,9 @@ def _rows(member: Member, command: Command) -> tuple[Reply, list[list[str | None
     return session.run(member.token, command, on_rows=take), found
 
 
-def _command(text: str, *values: str) -> Command:
-    return Command(text.encode(), [value.encode() for value in values], [0] * len(values), [0] * len(values))
+def _asking(member: Member, text: str, *values: str) -> Command:
+    encoded = [member.session.encode(value) for value in values]
+    return Command(text.encode(), encoded, [0] * len(values), [0] * len(values))
 
 
 def _refuse(reply: Reply, prefix: int, doing: str = "") -> None:
