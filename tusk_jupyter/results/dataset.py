@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter.errors import InvalidInput, IoError
+from tusk_jupyter.results import leftovers
 from tusk_jupyter.results.destination import Destination, Written, resolved, sync_folder
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Folder(Destination):
         self.path = resolved(name)
         self.written: Written | None = None
         self._temporary: Path | None = None
+        self._held: int | None = None
         self._files: list[Destination] = []
         self._lock = threading.Lock()
         self._abandoned = False
@@ -56,6 +57,7 @@ class Folder(Destination):
                 raise self._refused("a folder with something in it" if self.path.is_dir() else "no folder")
             if self.path == Path.cwd():
                 raise self._refused("where the kernel is")
+            leftovers.sweep(folder)
             self._make()
             self._remove()
         except (OSError, ValueError) as error:
@@ -100,6 +102,7 @@ class Folder(Destination):
                     self.path.rmdir()  # elsewhere an empty folder can be renamed onto, in one step
             temporary.rename(self.path)
             self._temporary = None
+            self._let_go()
             self.written = Written(str(self.path), self.shown, size, replaced=False)
         sync_folder(self.path.parent)
         return self.written
@@ -117,9 +120,10 @@ class Folder(Destination):
         )
 
     def _make(self) -> Path:
-        folder = self.path.with_name(f".tusk-{os.getpid()}-{secrets.token_hex(4)}.part")
+        folder = self.path.with_name(leftovers.temporary_name())
         folder.mkdir()
         self._temporary = folder
+        self._held = leftovers.hold_folder(folder)
         return folder
 
     def _remove(self) -> None:
@@ -127,3 +131,9 @@ class Folder(Destination):
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._temporary)
             self._temporary = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None

@@ -8,10 +8,21 @@ import sys
 
 import pytest
 
-from tusk_jupyter.results import leftovers
+from tusk_jupyter.results import dataset, leftovers
 
 pytest.importorskip("fcntl")
 
+FOLDER = """
+import pathlib, sys
+from tusk_jupyter.results import dataset
+folder = dataset.Folder(sys.argv[1])
+folder.check()
+for file in folder.files(2):
+    file.open().write(b"rows")
+folder._files[0].finish()
+print("writing", flush=True)
+input()
+"""
 WRITER = """
 import os, sys
 from tusk_jupyter.results import leftovers
@@ -55,6 +66,44 @@ def test_what_another_process_writes_stays_until_it_is_gone(tmp_path, old):
     writer.communicate()
     leftovers.sweep(tmp_path)
     assert not path.exists()
+
+
+def test_a_folder_that_another_process_writes_stays_until_it_is_gone(tmp_path):
+    writer = subprocess.Popen(
+        [sys.executable, "-c", FOLDER, f"{tmp_path}/out/"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout.readline() == "writing\n"
+    [folder] = tmp_path.iterdir()
+    os.utime(folder, (1, 1))
+    dataset.Folder(f"{tmp_path}/other/").check()
+    assert len(names(folder)) == 2
+    writer.kill()
+    writer.communicate()
+    (folder / "mine").touch()
+    os.utime(folder, (1, 1))
+    dataset.Folder(f"{tmp_path}/other/").check()
+    assert "mine" in names(folder)
+    (folder / "mine").unlink()
+    os.utime(folder, (1, 1))
+    dataset.Folder(f"{tmp_path}/other/").check()
+    assert names(tmp_path) == set()
+
+
+def test_a_folder_is_held_no_longer_than_it_is_written(tmp_path):
+    folder = dataset.Folder(f"{tmp_path}/out/")
+    for finished in (True, False):
+        [file] = folder.files(1)
+        file.open().write(b"rows")
+        held = folder._held
+        os.fstat(held)
+        if finished:
+            file.finish()
+            folder.finish()
+        else:
+            folder.discard()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(held)
+    assert names(tmp_path) == {"out"}
 
 
 def test_what_was_written_just_now_stays(tmp_path):
