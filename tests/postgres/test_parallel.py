@@ -215,6 +215,31 @@ def test_parts_that_begin_later_see_the_same_moment(cells, database, monkeypatch
     assert len(frame(cells, "table t", options)) == 6500
 
 
+def test_a_partition_that_is_attached_meanwhile_is_an_error(cells, database):
+    cells.run(
+        "%%sql\ncreate table p (i int, k int) partition by list (k); create table first partition of p for values in (1);"
+        "create table late as select i, 2 as k from generate_series(1, 400) i; insert into p select i, 1 from generate_series(1, 900) i"
+    )
+    assert len(frame(cells, "table p", "--parallel 2")) == 900
+    read = parallel.ParallelDelivery._read
+    attached = threading.Event()
+
+    def attach_before_one_reads(delivery, member, part, whole):
+        if member.number == 1:
+            attached.wait(10)
+        read(delivery, member, part, whole)
+        if member.number == 0:
+            with psycopg.connect(database, autocommit=True) as other:
+                other.execute("alter table p attach partition late for values in (2)")
+            attached.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel.ParallelDelivery, "_read", attach_before_one_reads)
+        error = refused(cells, "table p")
+    assert "got or lost a partition" in error.message
+    assert len(frame(cells, "table p", "--parallel 2")) == 1300
+
+
 def test_the_tables_are_locked_before_the_snapshot_is_taken(cells, database, monkeypatch):
     tried = []
     divided = parallel.ParallelDelivery._divided

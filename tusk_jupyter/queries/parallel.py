@@ -14,7 +14,9 @@ locks; it costs a planning, half a millisecond as a rule.
 
 What divides the query runs in each part anew and must give the same rows each time. The text of a query with
 ``--split`` is searched for functions that the catalog calls volatile, parallel plans and synchronised scans are off,
-and the rows are counted in the same snapshot beforehand: another sum at the end is an error. Pages need none of that.
+and the rows are counted in the same snapshot beforehand: another sum at the end is an error. Pages need none of that;
+but a partition can be attached in spite of the locks, and is in the plans that are made afterwards, so which tables
+there are is looked up once more when all is read.
 """
 
 from __future__ import annotations
@@ -48,14 +50,16 @@ _OURS: Final = {
     "synchronize_seqscans": "off",
     "max_parallel_workers_per_gather": "0",
 }
-_RELATIONS: Final = """
+_TREE: Final = """
 with recursive tree (oid) as (
-  select pg_catalog.to_regclass($1)::oid
+  select {0}
   union select i.inhrelid from pg_catalog.pg_inherits i join tree on i.inhparent = tree.oid where $2 = 'all'
 )
-select c.relkind, pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8
-from tree join pg_catalog.pg_class c on c.oid = tree.oid
+select c.oid, c.relkind, pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8
+from tree join pg_catalog.pg_class c on c.oid = tree.oid order by c.oid = (select {0}) desc, c.oid
 """
+_RELATIONS: Final = _TREE.format("pg_catalog.to_regclass($1)::oid")
+_SAME_RELATIONS: Final = _TREE.format("$1::oid")
 _KINDS: Final = {"v": "a view", "f": "a foreign table", "S": "a sequence"}
 _VOLATILE: Final = """
 select distinct proname from pg_catalog.pg_proc
@@ -106,6 +110,8 @@ class ParallelDelivery(Delivery):
     _settings: dict[str, str] = field(default_factory=dict)
     _found: dict[str, str] = field(default_factory=dict)
     _expected: int | None = None
+    _tables: list[str] = field(default_factory=list)
+    _again: Command | None = None
     _waiting_for: str = ""
 
     # -- from other threads ---------------------------------------------------------------------------------------
@@ -238,6 +244,7 @@ class ParallelDelivery(Delivery):
             for member in team.members
         ]  # fmt: skip
         team.each(lambda member: self._read(member, parts[member.number], whole))
+        team.each(self._check_tables, members=[second])
         self._check_count(whole)
         self.reply = Reply(f"SELECT {whole.kept}", whole.kept, None)
         if moments := partition.moments_in(self._sent()):
@@ -292,11 +299,14 @@ class ParallelDelivery(Delivery):
             raise partition.needs_split("it is not SELECT … FROM one table [WHERE …], or TABLE")
         if (reason := partition.plan_refusal(plan, filtered=table.filtered)) is not None:
             raise partition.needs_split(reason)
-        _, rows = _rows(member, _asking(member, _RELATIONS, table.name, "only" if table.only else "all"))
-        other = next((_KINDS[kind] for kind, _ in rows if kind in _KINDS), None)
+        which = "only" if table.only else "all"
+        _, rows = _rows(member, _asking(member, _RELATIONS, table.name, which))
+        other = next((_KINDS[kind] for _, kind, _ in rows if kind in _KINDS), None)
         if other is not None or not rows:
             raise partition.needs_split(f"{table.name} is {other or 'no table that can be looked up'}")
-        sizes = [int(pages or 0) for kind, pages in rows if kind != "p"]
+        sizes = [int(pages or 0) for _, kind, pages in rows if kind != "p"]
+        self._tables = [oid or "" for oid, *_ in rows]
+        self._again = _asking(member, _SAME_RELATIONS, self._tables[0], which)
         return [
             _Work(replace(self._base, text=self.session.encode(table.with_pages(condition))), table.shift)
             for condition in partition.page_ranges(sizes, wanted.parts)
@@ -347,6 +357,18 @@ class ParallelDelivery(Delivery):
             error.facts = (*error.facts, ("part", f"{member.number + 1}; its rows are counted from 1"))
             raise
         member.session.run(None, Command(b"commit"))
+
+    def _check_tables(self, member: Member) -> None:
+        """Refuse what was read while the table got or lost a partition: each part is planned at another moment."""
+        if self._again is None:
+            return
+        reply, rows = _rows(member, self._again)
+        _refuse(reply, 0)
+        if [oid for oid, *_ in rows] != self._tables:
+            raise InvalidInput(
+                "the table got or lost a partition (or a child) while its parts were read",
+                advice="The rows were let go. Run the cell again.",
+            )
 
     def _check_count(self, whole: PartsSink) -> None:
         if self._expected is None or self._expected == whole.kept:
