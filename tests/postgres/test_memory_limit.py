@@ -57,3 +57,12 @@ def test_a_result_that_ends_as_it_overflows_is_an_error_too(cells):
     for rows in (1100, 3000):
         error = refused(cells, f"select repeat('x', 1000) as x from generate_series(1, {rows})")
         assert error.kind == "query"
+
+
+def test_numbers_that_become_objects_want_their_room(cells, monkeypatch):
+    # half as much again is enough for floats
+    monkeypatch.setattr(memory, "available", lambda: memory.RESERVE + 50 * memory.MB)
+    sql = "select i::numeric(20, 2) as n from generate_series(1, 2500000) i"
+    assert len(frame(cells, sql)) == 2_500_000
+    error = cells.run(f"%%sql --exact found <<\n{sql}", ok=False).exception
+    assert "would not fit into the memory that is free" in error.message

@@ -113,7 +113,13 @@ class Execution:
         if options.destination is not None:
             return FileSink(self.session, options)
         guard = Guard(options.memory_limit_mb)
-        return RowSink(self.session, options.limit, guard=guard, stop=lambda: self.cancel("memory"))
+        return RowSink(
+            self.session,
+            options.limit,
+            guard=guard,
+            stop=lambda: self.cancel("memory"),
+            is_exact=options.frame.numeric == "decimal",
+        )
 
     @property
     def rows(self) -> int:

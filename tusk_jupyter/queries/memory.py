@@ -6,8 +6,9 @@ variable of the notebook is gone. So what is left is looked at while rows come, 
 the machine's, because there it is the container that is killed. What cannot be known (macOS, Windows) refuses nothing;
 ``memory_limit_mb`` is a limit of the user's own, everywhere.
 
-Rows become a frame column by column, each let go when it is converted, so numbers and texts need half of what they
-take once more; columns of Python objects (arrays, composites, ``Decimal``) several times their text.
+Rows become a frame column by column, each let go when it is converted. What the compiled decoder has read is the
+frame's own memory; dates, integers with NULL and everything that was decoded in Python need up to half of what they
+take once more, columns of Python objects (arrays, composites, ``Decimal``) several times their text.
 """
 
 from __future__ import annotations

@@ -40,11 +40,13 @@ class RowSink:
         *,
         guard: Guard | None = None,
         stop: Callable[[], object] | None = None,
+        is_exact: bool = False,
     ) -> None:
         self._session = session
         self._limit = limit
         self._guard = guard
         self._stop = stop
+        self._is_exact = is_exact
         self._objects = 0.0
         self.overflow: Overflow | None = None
         self._decoder: Decoder | None = None
@@ -96,7 +98,8 @@ class RowSink:
 
         settings = self._settings(chunk)
         self.columns = tuple(decode.columns_of(chunk, settings.encoding))
-        self._objects = sum(not decode.is_compact(c.oid) for c in self.columns) / max(len(self.columns), 1)
+        objects = sum(not decode.is_compact(c.oid, exact=self._is_exact) for c in self.columns)
+        self._objects = objects / max(len(self.columns), 1)
         return native.decoder_for(self.columns, settings)
 
     def _settings(self, chunk: PGresult) -> Settings:

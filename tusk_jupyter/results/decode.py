@@ -104,9 +104,12 @@ def columns_of(result: PGresult, encoding: str) -> list[Column]:
     ]
 
 
-def is_compact(oid: int) -> bool:
-    """Return whether a frame holds a column of that type without a Python object for each value, as a rule."""
-    return oid in STORAGE or oid in _TEXTS
+def is_compact(oid: int, *, exact: bool = False) -> bool:
+    """Return whether a frame holds a column of that type without a Python object for each value, as a rule.
+
+    :param exact: whether ``numeric`` is to be ``Decimal``.
+    """
+    return oid in STORAGE or (oid in _TEXTS and not (exact and oid == builtin.NUMERIC))
 
 
 class Decoder:
