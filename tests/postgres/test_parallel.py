@@ -367,6 +367,36 @@ def test_settings_with_a_dot_whatever_way_they_are_made(cells):
     assert "Connect again" in error.advice
 
 
+def test_functions_of_the_same_names_are_not_called_instead(cells, monkeypatch):
+    functions = [
+        "random() returns float8", "set_config(text, text, boolean) returns text", "current_setting(text) returns text",
+        "current_setting(text, boolean) returns text", "json_each_text(json, out key text, out value text) returns setof record",
+        "json_array_elements_text(json) returns setof text", "encode(bytea, text) returns text", "convert_to(text, name) returns bytea",
+        "lower(text) returns text", "split_part(text, text, int) returns text", "to_regclass(text) returns regclass",
+    ]  # fmt: skip
+    body = "language plpgsql as $$ begin raise 'the wrong one'; end $$"
+    cells.run("%%sql\nanalyze t; create schema mine; " + "; ".join(f"create function mine.{f} {body}" for f in functions))
+    cells.run(f"%%sql\ncreate function mine.later(float8, int) returns float8 {body};"
+              "create aggregate mine.count(int) (sfunc = mine.later, stype = float8, initcond = '0');"
+              "set search_path = mine, pg_catalog, public; set app.x = '1'")  # fmt: skip
+    monkeypatch.setattr(partition, "SAMPLE", 100)
+    for options in ("--parallel 2", "--parallel 2 --split i"):
+        same(frame(cells, "table t"), frame(cells, "table t", options))
+
+
+def test_the_sessions_of_the_parts_are_told_apart(cells, monkeypatch):
+    names = []
+    read = parallel.ParallelDelivery._read
+
+    def note(delivery, member, *arguments):
+        names.append(member.session.name)
+        read(delivery, member, *arguments)
+
+    monkeypatch.setattr(parallel.ParallelDelivery, "_read", note)
+    frame(cells, "table t", "--parallel 3")
+    assert sorted(names) == ["db part 1", "db part 2", "db part 3"]
+
+
 def test_row_security_by_role_and_by_setting(cells):
     cells.run(
         "%%sql\nalter table t enable row level security; create role tenant; grant select on t to tenant;"

@@ -66,7 +66,8 @@ class Team:
             self._join(conn)
 
     def _join(self, conn: psycopg.Connection[Any]) -> None:
-        member = Member(len(self.members), Session(conn, name=self.name))
+        number = len(self.members)
+        member = Member(number, Session(conn, name=f"{self.name} part {number + 1}"))
         self._stack.callback(_give_back, member, conn)
         with self._lock:
             self.members.append(member)

@@ -181,7 +181,7 @@ def dotted_settings(statement: Statement) -> set[str]:
     first, text = _first(statement), statement.text
     if first == "SET":
         names = {_setting_name(statement)}
-    elif "set_config" not in text.lower() and first != "DO":
+    elif first != "DO" and ("set_config" not in text.lower() or _names_functions(statement)):
         return set()
     elif first == "DO":
         found = _IN_A_BODY.finditer(text)
@@ -189,6 +189,14 @@ def dotted_settings(statement: Statement) -> set[str]:
     else:
         names = set(_set_by_calls(statement))
     return {name.lower() for name in names if "." in name or name == UNKNOWN_SETTING}
+
+
+def _names_functions(statement: Statement) -> bool:
+    """Tell whether it is one that names a function and calls none."""
+    first = _first(statement)
+    return first in {"ALTER", "COMMENT", "DROP", "GRANT", "REVOKE"} or (
+        first == "CREATE" and "FUNCTION" in statement.words[1:4]
+    )
 
 
 def _setting_name(statement: Statement) -> str:

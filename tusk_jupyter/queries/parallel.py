@@ -63,7 +63,7 @@ _SAME_RELATIONS: Final = _TREE.format("$1::oid")
 _KINDS: Final = {"v": "a view", "f": "a foreign table", "S": "a sequence"}
 _VOLATILE: Final = """
 select distinct proname from pg_catalog.pg_proc
-where provolatile = 'v' and proname in (select json_array_elements_text($1::json)) order by 1
+where provolatile = 'v' and proname in (select pg_catalog.json_array_elements_text($1::pg_catalog.json)) order by 1
 """
 
 
@@ -224,7 +224,7 @@ class ParallelDelivery(Delivery):
 
     def _run(self, team: Team, wanted: Parallel, whole: PartsSink) -> None:
         first, second, *others = team.members
-        [plan] = team.each(lambda member: self._planned(member, None), members=[first])
+        [plan] = team.each(self._planned, members=[first])
         [(snapshot, work)] = team.each(lambda member: self._divided(member, wanted, plan), members=[second])
 
         def prepare(member: Member) -> None:
@@ -267,9 +267,9 @@ class ParallelDelivery(Delivery):
     def _ours(self, member: Member, text: str) -> None:
         _refuse(member.session.run(member.token, Command(text.encode())), 0)
 
-    def _planned(self, member: Member, snapshot: str | None) -> dict[str, Any]:
+    def _planned(self, member: Member) -> dict[str, Any]:
         """Plan the query, whose tables are locked from now on; the server's errors have their place in the cell."""
-        self._begin(member, snapshot)
+        self._begin(member, None)
         return self._explain(member, _Work(self._base, 0))
 
     def _explain(self, member: Member, work: _Work, doing: str = "") -> dict[str, Any]:

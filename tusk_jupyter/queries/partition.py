@@ -232,11 +232,11 @@ def shares(text: str, column: str, parts: int, *, rows: float) -> tuple[str, str
     """
     name = quote_identifier(column)
     fractions = ",".join(f"{number / parts:.6f}" for number in range(1, parts))
-    sampled = f" filter (where random() < {SAMPLE / rows:.9f})" if rows > 2 * SAMPLE else ""
+    sampled = f" filter (where pg_catalog.random() < {SAMPLE / rows:.9f})" if rows > 2 * SAMPLE else ""
     bounds = ", ".join(f"b[{number}]::text" for number in range(1, parts))
     before = (
-        f"select n, k, {bounds} from (select count(*) n, count({name}) k, "
-        f"percentile_disc(array[{fractions}]::float8[]) within group (order by {name}){sampled} b from (\n"
+        f"select n, k, {bounds} from (select pg_catalog.count(*) n, pg_catalog.count({name}) k, "
+        f"pg_catalog.percentile_disc(array[{fractions}]::float8[]) within group (order by {name}){sampled} b from (\n"
     )
     return f"{before}{text}\n) as tusk_part) as tusk_shares", before
 

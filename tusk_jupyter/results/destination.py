@@ -3,9 +3,8 @@
 What was under the name before stays until the new file is complete and on the disk, as with psql's ``-o`` and pandas
 a file that exists is replaced, and the status line says so. A kernel that is killed leaves a ``.tusk-….part``, which
 nothing takes for a result, until the next file is made there (:mod:`~tusk_jupyter.results.leftovers`); everything else
-that goes wrong removes it. What can be known before a statement is sent (a
-missing folder, no rights, a name that is too long) is known then: an hour's query whose file cannot be made is an hour
-lost.
+that goes wrong removes it. What can be known before a statement is sent (a missing folder, no rights, a name that is
+too long) is known then: an hour's query whose file cannot be made is an hour lost.
 
 No pyarrow here: the line of a cell is read before anything of a result is imported.
 """

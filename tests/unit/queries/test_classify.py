@@ -212,6 +212,8 @@ def test_settings(text, setting, changes):
         ("select set_config(E'app\\x2ex', 'x', false)", {"?"}), ("select set_config(n, 'x', false) from t", {"?"}),
         ("select 'set_config(x)', set_config from t where proname = 'set_config'", set()),
         ("select set_config('app.'\n'x', '1', false)", {"?"}), ("update t set a.b = 1", set()),
+        ("create or replace function my.set_config(text) returns text as ''", set()),
+        ("grant execute on function set_config(text, text, boolean) to me", set()),
         ("do $$ begin set app.x.y = 1; perform set_config('c.d', '1', false); end $$", {"app.x.y", "c.d"}),
         ("do $$ begin perform Set_Config('c.' || n, '1', false); end $$", {"?"}), ("do $$ begin null; end $$", set()),
     ],
