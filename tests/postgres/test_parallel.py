@@ -9,6 +9,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+import tusk_jupyter
 from tests.waiting import ask, backends, running, terminate, wait_until
 from tusk_jupyter.connections import team
 from tusk_jupyter.errors import ConnectionLost, InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, QueryTimeout
@@ -339,6 +340,24 @@ def test_what_the_role_or_the_database_got_after_the_session_began_is_not_in_for
         assert "'app.late' was set for the role or the database" in refused(cells, sql).message
     finally:
         cells.run(f"%%sql\nalter database {name} reset all")
+
+
+def test_what_only_a_superuser_may_set_is_left_as_it_is(cells, database, server):
+    name = database.rpartition("dbname=")[2]
+    sql = "select current_setting('work_mem') as m, i from t"
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("create role plain login; grant select on t to plain")
+        try:
+            plain = tusk_jupyter.connect(database.replace(f"user={server.user}", "user=plain"), name="plain")
+            found = frame(cells, f"select current_user as u, x.* from ({sql}) x")
+            assert found.u[0] == "plain"
+            other.execute(f"alter database {name} set log_min_duration_statement = '1h'")
+            other.execute(f"alter database {name} set work_mem = '9MB'")
+            pd.testing.assert_frame_equal(found[["m", "i"]], frame(cells, sql, "--parallel 2"))
+            plain.close()
+        finally:
+            other.execute(f"alter database {name} reset all; drop owned by plain")
+            other.execute("drop role plain")
 
 
 def test_set_role_none_takes_back_a_role_that_a_connection_begins_with(cells, database):

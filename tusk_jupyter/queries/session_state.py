@@ -2,7 +2,8 @@
 
 A connection of the pool has none of it, so a query that is run there would be another query: another ``search_path``,
 another time zone, another role's rows. What was set in the session is set there too; of all other settings those that
-differ are, because ALTER ROLE and ALTER DATABASE reach only connections that begin later. The server lists neither
+differ are, because ALTER ROLE and ALTER DATABASE reach only connections that begin later (those that only a superuser
+may set, logs and the like, are left to others as they are). The server lists neither
 role and session user, which are asked for by name, nor settings with a dot (``app.tenant``, which row security likes
 to ask): those are known if a statement here has set them, or if the role or database has them now. One that a function
 sets by itself stays unknown.
@@ -53,6 +54,7 @@ _LOGIN: Final = b"select pg_catalog.set_config('role', 'none', true) union all"
 _APPLY: Final = b"""
 select pg_catalog.set_config(f.key, f.value, true) from pg_catalog.json_each_text($2::pg_catalog.json) f
 join pg_catalog.pg_settings s on s.name = f.key where s.setting <> f.value
+  and (s.context = 'user' or pg_catalog.current_setting('is_superuser') = 'on')
 union all
 select pg_catalog.set_config(s.key, s.value, true) from pg_catalog.json_each_text($1::pg_catalog.json) s
 """
