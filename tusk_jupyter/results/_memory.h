@@ -74,11 +74,8 @@ static bool grow_mapped(block *b, size_t capacity) {
     if (bytes == MAP_FAILED) return false;
     if (is_huge) {
         if (mremap(b->bytes, b->capacity, capacity, MREMAP_MAYMOVE | MREMAP_FIXED, bytes) == MAP_FAILED) {
-            /* what was to be replaced may be gone, and another thread's by now: it is left to whoever has it */
-            bytes = map(capacity);
-            if (bytes == MAP_FAILED) return false;
-            memcpy(bytes, b->bytes, b->capacity);
-            munmap(b->bytes, b->capacity);
+            munmap(bytes, capacity);
+            return false;
         }
     } else if (b->bytes) {
         memcpy(bytes, b->bytes, b->capacity);
