@@ -472,7 +472,8 @@ def test_a_second_thread_is_refused_while_one_appends(compiled):
             leave.wait(20)
             return cells[at]
 
-    columns = held(compiled, Fake(1, 1, Waiting()), [1])
+    fake = Fake(1, 1, Waiting())  # kept: its functions are called by their addresses
+    columns = held(compiled, fake, [1])
     thread = threading.Thread(target=lambda: said.append(columns.append(1, 1)))
     thread.start()
     assert entered.wait(20)
