@@ -46,8 +46,12 @@ def test_an_interrupt_while_something_begins_is_counted():
         signal.raise_signal(signal.SIGINT)
         return Future()
 
-    assert not interrupts.begin(start, on_interrupt=lambda count: counts.append(count) or True, on_tick=lambda: False)
-    assert counts == [1]
+    def interrupted(count):
+        counts.append(count)
+        return True
+
+    is_done = interrupts.begin(start, on_interrupt=interrupted, on_tick=lambda: False)
+    assert (is_done, counts) == (False, [1])
 
 
 def test_the_handler_that_was_there_is_there_again():
