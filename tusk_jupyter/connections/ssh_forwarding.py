@@ -33,7 +33,7 @@ LOOPBACK = "127.0.0.1"
 HANG_UP_S = 0.5
 # how often the kernel's tables are read for a peer, a millisecond each
 READS = 5
-_LOCAL, _OWNER, _INODE = 1, 7, 9
+_LOCAL, _REMOTE, _OWNER, _INODE = 1, 2, 7, 9
 
 
 class Forwarding:
@@ -46,6 +46,7 @@ class Forwarding:
         self._local_port = local_port
         self._ends: dict[bool, dict[str, str]] = {}
         self._lock = asyncio.Lock()
+        self._listening = 0
         self._folder: str | None = None
 
     async def start(self, login: Login) -> TuskError | Refusal | None:
@@ -103,10 +104,14 @@ class Forwarding:
     async def _tcp(self) -> dict[str, str]:
         last, port = self.route.last, self._local_port or 0
         if self._host.startswith("/"):
-            listener = await last.forward_local_port_to_path(LOOPBACK, port, self._remote_socket(), _is_own)
+            listener = await last.forward_local_port_to_path(LOOPBACK, port, self._remote_socket(), self._lets_in)
         else:
-            listener = await last.forward_local_port(LOOPBACK, port, self._host, self._port, _is_own)
-        return {"host": self._host, "hostaddr": LOOPBACK, "port": str(listener.get_port())}
+            listener = await last.forward_local_port(LOOPBACK, port, self._host, self._port, self._lets_in)
+        self._listening = listener.get_port()
+        return {"host": self._host, "hostaddr": LOOPBACK, "port": str(self._listening)}
+
+    def _lets_in(self, _host: str, port: int) -> bool:
+        return is_own(port, self._listening)
 
     async def _socket(self) -> dict[str, str]:
         self._folder = tempfile.mkdtemp(prefix="tusk-ssh-")
@@ -124,12 +129,12 @@ class Forwarding:
         return f"{self._host}/.s.PGSQL.{self._port}"
 
 
-def _is_own(_host: str, port: int) -> bool:
-    """Return whether the connection that comes from this port is this user's, or nobody can tell."""
+def is_own(port: int, to: int) -> bool:
+    """Return whether the connection from one port to another is this user's, or nobody can tell."""
     rows: list[list[str]] = []
     for _ in range(READS):
         rows = _connections()
-        if (said := own(rows, port)) is not None:
+        if (said := own(rows, port, to)) is not None:
             return said
     return not rows
 
@@ -147,13 +152,17 @@ def _connections() -> list[list[str]]:
     return [columns for columns in found if len(columns) > _INODE]
 
 
-def own(rows: list[list[str]], port: int) -> bool | None:
-    """Return whether rows of proc(5) say that the peer at this port is this user or root; ``None``: it is in none."""
+def own(rows: list[list[str]], port: int, to: int) -> bool | None:
+    """Return whether rows of proc(5) say that the peer at this port is this user or root; ``None``: it is in none.
+
+    A port has as many connections as there are others to lead to: one to another server that was closed within the
+    last minute (``TIME_WAIT``, nobody's) is not the one that comes here.
+    """
     # the address is in hexadecimal as it lies in memory; who comes by an IPv6 socket to the IPv4 address is mapped
     ipv4 = f"{int.from_bytes(socket.inet_aton(LOOPBACK), sys.byteorder):08X}:{port:04X}"
     mapped = f"{int.from_bytes(bytes((0, 0, 255, 255)), sys.byteorder):08X}{ipv4}".rjust(len(ipv4) + 24, "0")
     for columns in rows:
-        if columns[_LOCAL] in (ipv4, mapped):
+        if columns[_LOCAL] in (ipv4, mapped) and columns[_REMOTE].endswith(f":{to:04X}"):
             # what its owner has closed already has no inode, and 0 for an owner whoever that was
             return columns[_INODE] != "0" and columns[_OWNER] in (str(os.geteuid()), "0")
     return None

@@ -9,11 +9,11 @@ import pytest
 
 from tusk_jupyter.connections import ssh_forwarding
 
-PORT = 0xB1C2
+PORT, HERE = 0xB1C2, 0x1538
 
 
-def row(address, *, owner, inode="4711"):
-    return ["0:", f"{address}:B1C2", "0100007F:1538", "01", "00000000:00000000", "00:00000000", "00000000", str(owner), "0", inode]
+def row(address, *, owner, inode="4711", to="1538"):
+    return ["0:", f"{address}:B1C2", f"0100007F:{to}", "01", "00000000:00000000", "00:00000000", "00000000", str(owner), "0", inode]
 
 
 IPV4 = "0100007F" if sys.byteorder == "little" else "7F000001"
@@ -29,8 +29,14 @@ ELSE = os.geteuid() + 12345
 )
 def test_the_owner_is_read_from_the_table(address, owner, inode, own):
     rows = [row("00000000", owner=os.geteuid()), row(address, owner=owner, inode=inode)]
-    assert ssh_forwarding.own(rows, PORT) is own
-    assert ssh_forwarding.own(rows, PORT + 1) is None
+    assert ssh_forwarding.own(rows, PORT, HERE) is own
+    assert ssh_forwarding.own(rows, PORT + 1, HERE) is None
+
+
+def test_what_the_same_port_had_to_do_with_another_server_is_not_this_connection():
+    closed_lately = row(IPV4, owner=0, inode="0", to="1539")
+    assert ssh_forwarding.own([closed_lately, row(IPV4, owner=os.geteuid())], PORT, HERE) is True
+    assert ssh_forwarding.own([closed_lately], PORT, HERE) is None
 
 
 @pytest.mark.parametrize(
@@ -45,4 +51,4 @@ def test_the_owner_is_read_from_the_table(address, owner, inode, own):
 )
 def test_a_peer_that_a_reading_missed_is_looked_for_again(monkeypatch, readings, own):
     monkeypatch.setattr(ssh_forwarding, "_connections", iter(readings).__next__)
-    assert ssh_forwarding._is_own("127.0.0.1", PORT) is own
+    assert ssh_forwarding.is_own(PORT, HERE) is own
