@@ -779,6 +779,14 @@ DECLARED = [
     ("timestamptz", "2024-01-01 10:11+00", pa.timestamp("us", "UTC"), datetime(2024, 1, 1, 10, 11, tzinfo=UTC)),
     ("interval", "1 mon", pa.large_string(), "1 mon"),
     ("int4[]", "{1,NULL}", pa.list_(pa.int32()), [1, None]),
+    ("int8[]", "[5:6]={1,-9223372036854775808}", pa.list_(pa.int64()), [1, -(2**63)]),
+    ("oid[]", "{4294967295}", pa.list_(pa.int64()), [4294967295]),
+    ("float4[]", "{1.5,-Infinity,NULL}", pa.list_(pa.float32()), [1.5, float("-inf"), None]),
+    ("float8[]", "{0.1,1e300}", pa.list_(pa.float64()), [0.1, 1e300]),
+    ("bool[]", "{t,f,NULL}", pa.list_(pa.bool_()), [True, False, None]),
+    ("text[]", r'{a,NULL,"NULL","b,\"c\\","{"}', pa.list_(pa.large_string()), ["a", None, "NULL", 'b,"c\\', "{"]),
+    ("varchar(3)[]", "{}", pa.list_(pa.large_string()), []),
+    ("char(2)[]", "{a}", pa.list_(pa.large_string()), ["a "]),
     ("numeric(10,2)[]", "{1.5}", pa.list_(pa.decimal128(10, 2)), [Decimal("1.50")]),
     (
         "timestamptz[]",
@@ -823,6 +831,15 @@ def test_arrow_stops_at_what_does_not_fit(conn):
         run.table(
             conn, "select case when i = 9 then 'infinity' else date '2024-01-01' end x from generate_series(1, 20) i"
         )
+
+
+@pytest.mark.parametrize("element", ["int4", "float8", "bool", "text"])
+def test_arrow_stops_at_an_array_of_two_dimensions(conn, element):
+    value = {"int4": "1", "float8": "1.5", "bool": "t", "text": "a"}[element]
+    sql = f"select (case when i = 9 then '{{{{{value}}}}}' else '{{{value}}}' end)::{element}[] x from generate_series(1, 20) i"
+    with pytest.raises(ConversionError, match=r"row 9, column 'x': .* does not fit list<") as caught:
+        run.table(conn, sql)
+    assert f"'{{{{{value}}}}}'" in str(caught.value)
 
 
 def test_polars(types):

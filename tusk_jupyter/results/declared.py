@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from tusk_jupyter.errors import ConversionError
 from tusk_jupyter.results import builtin
 from tusk_jupyter.results.arrays import pieces
+from tusk_jupyter.results.batches import reader_of_many
 from tusk_jupyter.results.decode import BYTES, STORAGE, TEXT
 from tusk_jupyter.results.moments import DAY, SECOND, parse_date, parse_time, parse_timestamp, parse_timestamptz
 from tusk_jupyter.results.numbers import as_text
@@ -145,11 +146,19 @@ def _chunk(source: Source, chunk: pa.Array, declared: Declared, row: int) -> pa.
     try:
         if pa.types.is_decimal(declared.type):
             return pc.cast(chunk, declared.type)
-        values = [None if text is None else declared.read(text) for text in chunk.to_pylist()]
-        return pa.array(values, declared.type)
+        return pa.array(_values(source, chunk, declared), declared.type)
     except (*UNHELD, pa.ArrowException, TypeError, OverflowError):
         _refuse(source, chunk, row, lambda text: pa.array([declared.read(text)], declared.type), declared)
         raise
+
+
+def _values(source: Source, chunk: pa.Array, declared: Declared) -> list[Any]:
+    info = source.types.get(source.column.oid)
+    if info is not None and info.element in _AT_ONCE:
+        read_many = reader_of_many(source.column.oid, source.types)
+        if read_many is not None:
+            return read_many(chunk, declared.read)
+    return [None if text is None else declared.read(text) for text in chunk.to_pylist()]
 
 
 def _dictionary(source: Source, chunk: pa.Array, declared: Declared, row: int) -> pa.Array:
@@ -193,6 +202,11 @@ def _microseconds_of_day(text: str) -> int:
     return (seconds * SECOND + clock.microsecond) % DAY
 
 
+# elements whose Python values are those that Arrow takes, whoever reads them
+_AT_ONCE: Final = {
+    builtin.INT2, builtin.INT4, builtin.INT8, builtin.OID, builtin.FLOAT4, builtin.FLOAT8, builtin.BOOL,
+    builtin.TEXT, builtin.VARCHAR, builtin.BPCHAR,
+}  # fmt: skip
 _TEXT: Final = Declared(TEXT)
 _FIXED: Final[Mapping[int, Declared]] = {
     builtin.INT2: Declared(pa.int16(), int),
