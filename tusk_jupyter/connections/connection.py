@@ -92,7 +92,12 @@ class Connection:
 
                 limits = self.target.limits
                 self._pool = ConnectionPool(
-                    self._open_one, max_size=limits.pool_size, timeout_s=limits.pool_timeout_s, name=self.name
+                    self._open_one,
+                    reset=self._reset,
+                    leased=lambda: self.is_alive,
+                    max_size=limits.pool_size,
+                    timeout_s=limits.pool_timeout_s,
+                    name=self.name,
                 )
             return self._pool
 
@@ -101,6 +106,12 @@ class Connection:
         """The session, if there is one that is not lost."""
         session = self._session
         return session if session is not None and session.lost is None else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a session whose server has not hung up, as far as the socket knows."""
+        session = self.live_session
+        return session is not None and not session.is_gone
 
     def rename(self, name: str) -> None:
         """Take the name that the server's own words suggest."""
@@ -128,7 +139,6 @@ class Connection:
                     )
                 self._session.close()
                 self._session = None
-                self.pool.leased = 0
             return self._open_session(ask)
 
     @contextmanager
@@ -161,7 +171,6 @@ class Connection:
         session = Session(conn, name=self.name)
         session.statement_timeout_ms = info.statement_timeout_ms
         self._session, self.server, self.error = session, info, None
-        self.pool.leased = 1
         self._change("connected")
         return session
 
@@ -236,13 +245,25 @@ class Connection:
         if isinstance(outcome, opening.Refused):
             return outcome
         try:
-            return outcome, opening.server_info(outcome)
+            return outcome, self._server_info(outcome, password, limit)
         except Exception as error:  # noqa: BLE001 - a server that breaks here is a failed connect, whatever it said
             outcome.close()
             failed = failures.connect_error(
                 error, target=self.target.conninfo.redacted(), name=self.name, conninfo=self.target.conninfo
             )
             return opening.Refused(failed)
+
+    def _server_info(self, conn: psycopg.Connection[Any], password: Secret | None, limit: float) -> ServerInfo:
+        from tusk_jupyter.connections import opening, pooler
+
+        info = opening.server_info(conn)
+        if info.pooler is None:
+            return info
+        mode = pooler.mode_of(conn, lambda: opening.log_in(self.route.conninfo(limit), password, limit), limit)
+        if mode == "session":
+            opening.apply_through_pooler(conn, self.target.settings, limit)
+            info = opening.server_info(conn)
+        return replace(info, pooler=mode)
 
     def _open(self, password: Secret | None, limit: float) -> psycopg.Connection[Any] | Refused:
         """Open a connection by the way that the target says; on a worker."""
@@ -258,8 +279,8 @@ class Connection:
             conninfo, password=password, timeout_s=left, settings=self.target.settings, name=self.name
         )
 
-    def _open_one(self) -> Any:
-        """Open one more connection for the pool (on the pool's worker)."""
+    def _open_one(self) -> psycopg.Connection[Any] | TuskError:
+        """Open one more connection for the pool, or return why not (on a thread of the pool's)."""
         import psycopg
 
         from tusk_jupyter.connections import opening
@@ -269,8 +290,24 @@ class Connection:
         outcome = self._open(password, self.target.limits.connect_timeout_s)
         if isinstance(outcome, opening.Refused):
             log.warning("the pool of %s: %s", self.name, outcome.error)
-            raise psycopg.OperationalError(outcome.error.message)
+            return outcome.error
+        if self.server is None or self.server.pooler != "session":
+            return outcome
+        try:
+            opening.apply_through_pooler(outcome, self.target.settings, self.target.limits.connect_timeout_s)
+        except psycopg.Error as error:
+            outcome.close()
+            return ConnectionFailed(f"the pooler of {self.name} lent no connection: {error}")
         return outcome
+
+    def _reset(self) -> tuple[bytes, ...]:
+        """Return what makes a connection of the pool as new; DISCARD ALL takes our own settings as well."""
+        from tusk_jupyter.connections import opening
+
+        server = self.server
+        if server is None or not server.keeps_sessions:
+            return ()
+        return b"discard all", *opening.session_settings(self.target.settings, checks_clients=server.checks_clients)
 
     def _known_password(self) -> Secret | None:
         if (given := self._whole().password) is not None:

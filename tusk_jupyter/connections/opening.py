@@ -18,22 +18,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
-from tusk_jupyter.connections import failures
+from tusk_jupyter.connections import failures, liveness
 from tusk_jupyter.connections.diagnoses import Reached
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.pooler import PoolerMode
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.secret import Secret
 
 RETRY_S = 0.3
+CHECK_INTERVAL = "2s"
+# asks for the backend as well: through a pooler it is another one than the pooler said, and a setting would be a leak
+_CHECK_CLIENTS = """
+select pg_catalog.pg_backend_pid(), (
+  select pg_catalog.set_config(name, '2s', false) from pg_catalog.pg_settings
+  where name = 'client_connection_check_interval' and pg_catalog.pg_backend_pid() = {pid}
+)
+"""
 
 _SERVER = """
 select current_setting('server_version'), current_database(), current_user, current_setting('is_superuser'),
        pg_is_in_recovery()::text, coalesce(s.version, ''), coalesce(s.cipher, ''),
        (select setting from pg_settings where name = 'statement_timeout'),
-       current_setting('server_version_num')
+       current_setting('server_version_num'), pg_backend_pid(),
+       current_setting('client_connection_check_interval', true)
 from (select 1) one left join pg_stat_ssl s on s.pid = pg_backend_pid() and s.ssl
 """
 
@@ -56,6 +67,15 @@ class ServerInfo:
     # every libpq keyword in force that is not its default, from wherever it came; no password is among them
     parameters: tuple[tuple[str, str], ...] = ()
     used_password: bool = False
+    # the server can look whether its client is there, and does
+    checks_clients: bool = False
+    # how the pooler in between lends its connections, as far as that is known
+    pooler: PoolerMode | None = None
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether what is set in a session stays there, and reaches nobody else."""
+        return self.pooler in {None, "session"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +122,26 @@ def connect(
 def _attempt(
     conninfo: Conninfo, password: Secret | None, timeout_s: float, settings: Settings
 ) -> psycopg.Connection[Any] | Exception:
+    deadline = time.monotonic() + timeout_s
+    conn = log_in(conninfo, password, timeout_s)
+    if isinstance(conn, Exception):
+        return conn
     try:
-        conn = psycopg.Connection.connect(
-            autocommit=True, prepare_threshold=None, **_parameters(conninfo, password, timeout_s)
-        )
-    except (psycopg.Error, OSError, ValueError) as error:
-        return error
-    try:
-        _apply(conn, settings)
+        _apply(conn, settings, max(deadline - time.monotonic(), 0.1))
     except (psycopg.Error, OSError) as error:
         conn.close()
         return error
     return conn
+
+
+def log_in(conninfo: Conninfo, password: Secret | None, timeout_s: float) -> psycopg.Connection[Any] | Exception:
+    """Open a connection on which nothing is said yet, or return why not."""
+    try:
+        return psycopg.Connection.connect(
+            autocommit=True, prepare_threshold=None, **_parameters(conninfo, password, timeout_s)
+        )
+    except (psycopg.Error, OSError, ValueError) as error:
+        return error
 
 
 def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -> dict[str, Any]:
@@ -137,15 +165,52 @@ def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -
     return parameters
 
 
-def _apply(conn: psycopg.Connection[Any], settings: Settings) -> None:
-    for setting in ("statement_timeout", "lock_timeout"):
-        if (value := getattr(settings, setting)) is not None:
-            conn.execute("select set_config(%s, %s, false)", (setting, value))
+def _apply(conn: psycopg.Connection[Any], settings: Settings, limit_s: float) -> None:
+    """Make the settings, unless there is a pooler in between: then whoever knows its mode makes them, or nobody."""
+    pid = conn.pgconn.backend_pid
+    if _check_clients(conn, limit_s, only_on=str(pid)) == pid:
+        _make(conn, settings, limit_s)
+
+
+def apply_through_pooler(conn: psycopg.Connection[Any], settings: Settings, limit_s: float) -> None:
+    """Make the settings all the same; :raises psycopg.Error: when the server refuses."""
+    _check_clients(conn, limit_s, only_on="pg_catalog.pg_backend_pid()")
+    _make(conn, settings, limit_s)
+
+
+def _check_clients(conn: psycopg.Connection[Any], limit_s: float, *, only_on: str) -> int:
+    """Have the server look whether we are there, if it is that backend; return which one it is."""
     try:
-        conn.execute("set client_connection_check_interval = '2s'")
-    except psycopg.Error:  # before PostgreSQL 14, and where the platform cannot
-        if conn.closed:
+        found = liveness.run_within(conn, limit_s, _CHECK_CLIENTS.format(pid=only_on).encode())
+    except psycopg.Error:  # where the server's platform cannot
+        if conn.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             raise
+        found = liveness.run_within(conn, limit_s, b"select pg_catalog.pg_backend_pid()")
+    return int((found.get_value(0, 0) if found is not None else None) or 0)
+
+
+def _make(conn: psycopg.Connection[Any], settings: Settings, limit_s: float) -> None:
+    liveness.run_within(conn, limit_s, *session_settings(settings, checks_clients=False))
+
+
+def session_settings(settings: Settings, *, checks_clients: bool) -> tuple[bytes, ...]:
+    """Return the statements that make a session what it is to be: when it begins, and after each DISCARD ALL.
+
+    :param checks_clients: the server has ``client_connection_check_interval``, and can.
+    """
+    values = {
+        "statement_timeout": settings.statement_timeout,
+        "lock_timeout": settings.lock_timeout,
+        # a belt: whatever runs on it begins its transactions READ ONLY besides
+        "default_transaction_read_only": "on" if settings.read_only else None,
+        "client_connection_check_interval": CHECK_INTERVAL if checks_clients else None,
+    }
+    made = [
+        sql.SQL("pg_catalog.set_config({}, {}, false)").format(name, value)
+        for name, value in values.items()
+        if value is not None
+    ]
+    return (sql.SQL("select {}").format(sql.SQL(", ").join(made)).as_bytes(),) if made else ()
 
 
 def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
@@ -153,7 +218,8 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
     row = conn.execute(_SERVER).fetchone()
     if row is None:
         raise psycopg.OperationalError("the server did not describe itself")
-    version, dbname, user, superuser, recovery, tls, cipher, timeout, number = row
+    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, pid, interval = row
+    pooled = pid != conn.pgconn.backend_pid
     return ServerInfo(
         version=version.split()[0],
         version_num=int(number),
@@ -161,11 +227,14 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
         user=user,
         superuser=superuser == "on",
         in_recovery=recovery == "true",
-        tls=f"{tls} ({cipher})" if tls else ("TLS" if conn.pgconn.ssl_in_use else None),
+        # a pooler's way to the server is another one than ours to the pooler
+        tls=f"{tls} ({cipher})" if tls and not pooled else ("TLS" if conn.pgconn.ssl_in_use else None),
         statement_timeout_ms=int(timeout),
-        backend_pid=conn.info.backend_pid,
+        backend_pid=pid,
         host=conn.info.host or "",
         port=conn.info.port,
         parameters=tuple(conn.info.get_parameters().items()),
         used_password=bool(conn.pgconn.used_password),
+        checks_clients=interval == CHECK_INTERVAL,
+        pooler="unknown" if pooled else None,
     )

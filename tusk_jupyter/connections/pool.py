@@ -1,36 +1,50 @@
 """The connections of a pool besides the session: lent for a moment, reset, checked, given back.
 
-psycopg_pool does the pooling; it starts (five threads) with the first loan, because most notebooks never need one.
-The leased session is not taken from it: it is opened directly, so that its failure is classified (the pool's workers
-only log theirs, and the user would get a ``PoolTimeout`` after 30 s), and it is never given back. It counts all the
-same: ``status()`` and ``--pool-size`` speak of both together.
+The leased session is the one connection that is always there. It is opened directly, so that its failure is classified,
+and never given back; it counts all the same: ``status()`` and ``--pool-size`` speak of both together.
 
-psycopg_pool's own check loop backs off 1, 2, 4, 8, 16 s between dead connections and times out on a healthy server
-after a restart; ours drains the pool at its first failure and bounds the check in time. ``DISCARD ALL`` on return,
-because ``search_path``, temp tables and advisory locks would leak to the next borrower.
+Why not psycopg_pool, measured with 3.3.3: it tries a server that was away again after 1, 2, 4, 8, 16 s, and so a
+borrower times out on a healthy one; its time-out bounds neither the check nor the reset (a frozen server holds up a
+borrower for good, and its three workers with every return); it counts connections that it is still trying to open, and
+as available those that are dead; and its failures are lines of a log. Here the borrower's thread checks, what takes
+longer (opening, resetting) has a daemon thread of its own as long as it takes (60 µs), and the numbers are counted
+under the lock that changes them.
+
+A connection that lay idle is asked before it is lent, within the borrower's time (0.1 ms on a Unix socket); one that
+fails takes the others that lie idle with it, because what ended one has ended them all as a rule. What comes back is
+reset within its own time, which is a check as well. A failure to open is tried again, as long as somebody waits and it
+is of a kind that passes; another kind, a refused password say, is the borrower's at once: a server may lock the role.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from tusk_jupyter import interrupts
+from tusk_jupyter.connections import forking, liveness
 from tusk_jupyter.errors import ConnectionFailed, PoolTimeout
+from tusk_jupyter.translate import translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import psycopg_pool
+    from tusk_jupyter.errors import TuskError
 
-CHECK_TIMEOUT_S = 3.0
-SLICE_S = 0.05
+    Opened = psycopg.Connection[Any]
+
+CHECK_TIMEOUT_S: Final = 3.0
+RESET_TIMEOUT_S: Final = 3.0
+SLICE_S: Final = 0.05
+RETRY_S: Final = 0.3
+MOST_RETRY_S: Final = 2.0
+IDLE_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +57,51 @@ class PoolStatus:
     max_size: int
 
 
-class _Opened(psycopg.Connection[Any]):
-    """Hands the pool connections that we opened, so that it never holds a password."""
+class _Waiter:
+    """A borrower in the queue, and what it gets: a connection, or why there is none."""
 
-    @classmethod
-    def connect(cls, conninfo: str = "", **kwargs: Any) -> _Opened:
-        del conninfo
-        opener: Callable[[], _Opened] = kwargs["opener"]
-        return opener()
+    __slots__ = ("conn", "error", "served")
+
+    def __init__(self) -> None:
+        self.served = threading.Event()
+        self.conn: Opened | None = None
+        self.error: TuskError | None = None
 
 
 class ConnectionPool:
-    """Up to ``max_size`` connections including the leased session; ``borrow()`` and give back."""
+    """Up to ``max_size`` connections including the leased session; ``borrow()`` and give back.
 
-    def __init__(self, open_one: Callable[[], Any], *, max_size: int, timeout_s: float, name: str) -> None:
+    :param open_one: opens a connection, or returns why not.
+    :param reset: what a connection runs when it comes back.
+    :param leased: tells whether the session is there.
+    """
+
+    def __init__(
+        self,
+        open_one: Callable[[], Opened | TuskError],
+        *,
+        reset: Callable[[], tuple[bytes, ...]],
+        leased: Callable[[], bool],
+        max_size: int,
+        timeout_s: float,
+        name: str,
+    ) -> None:
         self._open_one = open_one
-        self._lock = threading.Lock()
-        self._pool: psycopg_pool.ConnectionPool[_Opened] | None = None
+        self._reset = reset
+        self._leased = leased
+        self._changed = threading.Condition()
+        self._idle: deque[tuple[Opened, float]] = deque()  # the longest idle first
+        self._lent: set[Opened] = set()
+        self._returning: set[Opened] = set()
+        self._waiting: deque[_Waiter] = deque()
+        self._opening = 0
+        self._reaping = False
         self._closed = False
         self._refused: str | None = None
-        self.leased = 0
         self.max_size = max_size
         self.timeout_s = timeout_s
         self.name = name
+        forking.watch(self)
 
     @contextmanager
     def borrow(
@@ -75,52 +111,111 @@ class ConnectionPool:
 
         :param until: asked now and then while there is none; ``True`` ends the wait.
         :raises PoolTimeout: when none is free in time.
+        :raises TuskError: when one cannot be opened for a reason that does not pass.
         """
         limit = self.timeout_s if timeout_s is None else timeout_s
-        if self.max_size <= 1:
-            raise self._exhausted(limit)
-        pool = self._started()
-        conn = self._take(pool, limit, until)
+        conn = self._take(limit, until) if self.max_size > 1 else None
         if conn is None:
             raise self._exhausted(limit)
         try:
             yield conn
         finally:
-            pool.putconn(conn)
-
-    def _take(
-        self, pool: psycopg_pool.ConnectionPool[_Opened], limit: float, until: Callable[[], bool] | None
-    ) -> _Opened | None:
-        import psycopg_pool
-
-        deadline = time.monotonic() + limit
-        while not (until is not None and until()):
-            left = deadline - time.monotonic()
-            try:
-                return pool.getconn(timeout=left if until is None else max(min(left, SLICE_S), 0.001))
-            except psycopg_pool.PoolTimeout:
-                if left <= SLICE_S or until is None:
-                    return None
-            except psycopg_pool.PoolClosed:
-                raise ConnectionFailed(f"the pool of {self.name!r} is closed", advice="Connect again.") from None
-        return None
+            self._give_back(conn)
 
     def status(self) -> PoolStatus:
-        """Return numbers that are right at this moment, the leased session included."""
-        stats = self._pool.get_stats() if self._pool is not None else {}
-        return PoolStatus(
-            size=stats.get("pool_size", 0) + self.leased,
-            available=stats.get("pool_available", 0),
-            waiting=stats.get("requests_waiting", 0),
-            max_size=self.max_size,
-        )
+        """Return numbers that are right at this moment, the leased session included; what is dead is in none."""
+        with self._changed:
+            gone = self._drop_gone()
+            there = sum(not liveness.is_gone(conn.pgconn) for conn in (*self._lent, *self._returning))
+            found = PoolStatus(
+                size=there + len(self._idle) + self._leased(),
+                available=len(self._idle),
+                waiting=len(self._waiting),
+                max_size=self.max_size,
+            )
+        _close(gone)
+        return found
 
     def close(self) -> None:
-        """Close every connection; a borrowed one when it comes back."""
-        with self._lock:
-            pool, self._pool, self._closed = self._pool, None, True
-        if pool is not None:
-            pool.close(timeout=1.0)
+        """Close every connection, a borrowed one when it comes back; closing twice is fine."""
+        with self._changed:
+            self._closed = True
+            idle, waiting = [conn for conn, _ in self._idle], list(self._waiting)
+            self._idle.clear()
+            self._waiting.clear()
+            self._changed.notify_all()
+        _serve(waiting, self._closed_error())
+        _close(idle)
+
+    def forget(self) -> list[Any]:
+        """Drop, in a forked child, what is the parent's, and return it: it is neither closed nor used there."""
+        inherited = [*(conn for conn, _ in self._idle), *self._lent, *self._returning]
+        self._changed = threading.Condition()
+        for each in (self._idle, self._lent, self._returning, self._waiting):
+            each.clear()
+        self._opening, self._reaping, self._closed = 0, False, True
+        return inherited
+
+    # -- borrowing ------------------------------------------------------------------------------------------------
+
+    def _take(self, limit: float, until: Callable[[], bool] | None) -> Opened | None:
+        deadline = time.monotonic() + limit
+        while True:
+            with self._changed:
+                if self._closed:
+                    raise self._closed_error()
+                gone, idle, waiter = self._drop_gone(), None, _Waiter()
+                if self._idle:
+                    idle, _ = self._idle.pop()
+                    self._lent.add(idle)
+                else:
+                    self._waiting.append(waiter)
+                    self._grow()
+            _close(gone)
+            if idle is None:
+                return self._wait(waiter, deadline, until)
+            if self._is_sound(idle, deadline):
+                return idle
+            if time.monotonic() >= deadline or (until is not None and until()):
+                return None
+
+    def _is_sound(self, conn: Opened, deadline: float) -> bool:
+        try:
+            liveness.run_within(conn, min(CHECK_TIMEOUT_S, max(deadline - time.monotonic(), 0.001)), b"")
+        except (psycopg.Error, OSError):
+            with self._changed:
+                self._lent.discard(conn)
+                gone = [conn, *(other for other, _ in self._idle)]
+                self._idle.clear()
+                self._grow()
+            _close(gone)
+            return False
+        except BaseException:  # an interrupt: the answer is still under way
+            self._discard(conn)
+            raise
+        return True
+
+    def _wait(self, waiter: _Waiter, deadline: float, until: Callable[[], bool] | None) -> Opened | None:
+        try:
+            while not (until is not None and until()):
+                left = deadline - time.monotonic()
+                if waiter.served.wait(max(left, 0.0) if until is None else max(min(left, SLICE_S), 0.0)) or left <= 0:
+                    break
+        except BaseException:
+            self._leave(waiter)
+            if waiter.conn is not None:
+                self._give_back(waiter.conn)
+            raise
+        self._leave(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.conn
+
+    def _leave(self, waiter: _Waiter) -> None:
+        with self._changed:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+                self._changed.notify_all()
 
     def _exhausted(self, limit: float) -> PoolTimeout:
         status, refused = self.status(), self._refused
@@ -136,66 +231,127 @@ class ConnectionPool:
             duration_s=limit,
         )
 
-    def _open(self) -> Any:
-        # psycopg_pool tries again by itself, and tells nobody but its log
+    def _closed_error(self) -> ConnectionFailed:
+        return ConnectionFailed(f"the pool of {self.name!r} is closed", advice="Connect again.")
+
+    # -- with the lock held ---------------------------------------------------------------------------------------
+
+    def _drop_gone(self) -> list[Opened]:
+        """Take out those that lie idle and whose server has hung up; return them."""
+        gone = [conn for conn, _ in self._idle if liveness.is_gone(conn.pgconn)]
+        if gone:
+            self._idle = deque(each for each in self._idle if each[0] not in gone)
+        return gone
+
+    def _grow(self) -> None:
+        """Begin to open as many as are waited for and fit in."""
+        open_now = len(self._idle) + len(self._lent) + len(self._returning)
+        room = self.max_size - 1 - open_now - self._opening
+        for _ in range(min(room, len(self._waiting) - self._opening)):
+            self._opening += 1
+            interrupts.spawn("pool-open", self._open)
+
+    def _hand_over(self, conn: Opened) -> None:
+        """Lend a connection that is known to be sound to whoever waits longest, or lay it aside."""
+        if self._waiting:
+            waiter = self._waiting.popleft()
+            self._lent.add(conn)
+            waiter.conn = conn
+            waiter.served.set()
+            return
+        self._idle.append((conn, time.monotonic()))
+        if not self._reaping:
+            self._reaping = True
+            interrupts.spawn("pool-idle", self._reap)
+
+    # -- on threads of their own ----------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        pause = RETRY_S
+        while True:
+            outcome = self._attempt()
+            with self._changed:
+                if isinstance(outcome, psycopg.Connection):
+                    self._opening -= 1
+                    self._refused = None
+                    if not self._closed:
+                        self._hand_over(outcome)
+                        return
+                    break
+                self._refused = outcome.message
+                if not isinstance(outcome, ConnectionFailed):
+                    waiting = list(self._waiting)
+                    self._waiting.clear()
+                    _serve(waiting, outcome)
+                if not self._waiting or self._changed.wait_for(lambda: not self._waiting, pause):
+                    self._opening -= 1
+                    return
+            pause = min(pause * 2, MOST_RETRY_S)
+        outcome.close()
+
+    def _attempt(self) -> Opened | TuskError:
         try:
-            conn = self._open_one()
-        except psycopg.Error as error:
-            self._refused = str(error)
-            raise
-        self._refused = None
-        return conn
+            return self._open_one()
+        except Exception as crash:  # noqa: BLE001 - whoever waits is to hear of it
+            return translate(crash, doing="opening a connection")
 
-    def _started(self) -> psycopg_pool.ConnectionPool[_Opened]:
-        import psycopg_pool
-
-        with self._lock:
-            if self._closed:
-                raise ConnectionFailed(f"the pool of {self.name!r} is closed", advice="Connect again.")
-            if self._pool is None:
-                self._pool = psycopg_pool.ConnectionPool(
-                    connection_class=_Opened,
-                    kwargs={"opener": self._open},
-                    min_size=0,
-                    max_size=self.max_size - 1,
-                    timeout=self.timeout_s,
-                    check=self._check,
-                    reset=_reset,
-                    name=f"tusk-{self.name}",
-                    open=True,
-                )
-                if hasattr(os, "register_at_fork"):
-                    os.register_at_fork(after_in_child=self._forget)
-            return self._pool
-
-    def _forget(self) -> None:
-        # a forked child shares our sockets: closing them here would end the parent's sessions
-        self._pool, self._closed = None, True
-
-    def _check(self, conn: _Opened) -> None:
-        fileno = conn.pgconn.socket
-        timer = threading.Timer(CHECK_TIMEOUT_S, _shut, args=(fileno,))
-        timer.daemon = True
-        timer.start()
+    def _give_back(self, conn: Opened) -> None:
+        with self._changed:
+            usable = not self._closed and conn in self._lent and conn.pgconn.status == psycopg.pq.ConnStatus.OK
+            if usable:
+                self._lent.discard(conn)
+                self._returning.add(conn)
+        if not usable:
+            self._discard(conn)
+            return
         try:
-            conn.execute("")
-        except psycopg.Error:
-            if self._pool is not None:
-                self._pool.drain()
-            raise
-        finally:
-            timer.cancel()
+            interrupts.spawn("pool-return", lambda: self._renew(conn))
+        except RuntimeError:  # the interpreter is shutting down
+            self._discard(conn)
+
+    def _renew(self, conn: Opened) -> None:
+        idle = conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        try:
+            liveness.run_within(conn, RESET_TIMEOUT_S, *(() if idle else (b"rollback",)), *self._reset())
+        except (psycopg.Error, OSError):
+            self._discard(conn)
+            return
+        with self._changed:
+            self._returning.discard(conn)
+            if not self._closed:
+                self._hand_over(conn)
+                return
+        conn.close()
+
+    def _discard(self, conn: Opened) -> None:
+        with self._changed:
+            self._lent.discard(conn)
+            self._returning.discard(conn)
+            if not self._closed:
+                self._grow()
+        conn.close()
+
+    def _reap(self) -> None:
+        """Close what nobody needed for ten minutes."""
+        while True:
+            with self._changed:
+                if not self._idle or self._closed:
+                    self._reaping = False
+                    return
+                conn, since = self._idle[0]
+                if (left := since + IDLE_S - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                    continue
+                self._idle.popleft()
+            conn.close()
 
 
-def _reset(conn: psycopg.Connection[Any]) -> None:
-    conn.execute("discard all")
+def _serve(waiting: list[_Waiter], error: TuskError) -> None:
+    for waiter in waiting:
+        waiter.error = error
+        waiter.served.set()
 
 
-def _shut(fileno: int) -> None:
-    handle = socket.socket(fileno=fileno)
-    try:
-        handle.shutdown(socket.SHUT_RDWR)
-    except OSError:  # closed already
-        return
-    finally:
-        handle.detach()
+def _close(connections: list[Opened]) -> None:
+    for conn in connections:
+        conn.close()

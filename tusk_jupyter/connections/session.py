@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import pq, waiting
 
+from tusk_jupyter.connections import liveness
 from tusk_jupyter.connections.wire import (
     CHUNK_ROWS,
     Asked,
@@ -105,6 +106,11 @@ class Session:
     def transaction_status(self) -> str:
         """IDLE, ACTIVE, INTRANS, INERROR or UNKNOWN, as libpq knows it without asking."""
         return _STATUS[self._conn.pgconn.transaction_status]
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server has hung up, as far as the socket knows without asking."""
+        return self.lost is not None or liveness.is_gone(self._conn.pgconn)
 
     @property
     def transaction(self) -> Transaction | None:

@@ -76,7 +76,8 @@ def status_table(tusk: Tusk) -> pd.DataFrame:
 
 
 def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
-    pool, session, server = connection.pool.status(), connection.live_session, connection.server
+    session = connection.live_session if connection.is_alive else None
+    pool, server = connection.pool.status(), connection.server
     transaction = session.transaction if session is not None else None
     return {
         "name": connection.name,

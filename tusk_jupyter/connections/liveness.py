@@ -1,0 +1,74 @@
+"""Whether a connection still has its server: as far as the socket knows at once, or asked, within a time limit.
+
+The limit is kept by the thread that waits, between two slices of its waiting. A timer that shuts the socket down from
+another thread costs a thread for each check, and can fire when the connection was closed a moment ago and its file
+descriptor is somebody else's already.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import generators, pq, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from psycopg.pq.abc import PGconn, PGresult
+
+_HUNG_UP: Final = sum(getattr(select, name, 0) for name in ("POLLRDHUP", "POLLHUP", "POLLERR"))
+_FAILED: Final = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
+SLICE_S: Final = 0.1
+
+
+def is_gone(pgconn: PGconn) -> bool:
+    """Tell whether the other end has hung up, from any thread: nothing is read, and the server is not asked.
+
+    A network that swallows everything is not seen, nor, on Windows, anything before the connection is used.
+    """
+    try:
+        if pgconn.status != pq.ConnStatus.OK:
+            return True
+        fileno = pgconn.socket
+    except psycopg.OperationalError:  # closed meanwhile
+        return True
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(fileno, getattr(select, "POLLRDHUP", 0))
+    return any(events & _HUNG_UP for _, events in poll.poll(0))
+
+
+def run_within(conn: psycopg.Connection[Any], limit_s: float, *statements: bytes) -> PGresult | None:
+    """Run statements of ours on a connection that nobody else uses; return the result of the last.
+
+    :raises psycopg.Error: when one fails; ``ConnectionTimeout`` when there is no answer in time, and then the
+        connection is to be closed.
+    """
+    deadline = time.monotonic() + limit_s
+    pgconn, last = conn.pgconn, None
+    for statement in statements:
+        pgconn.send_query(statement)
+        gen = _until(generators.execute(pgconn), deadline)
+        results = waiting.wait(gen, pgconn.socket, interval=max(0.001, min(SLICE_S, limit_s / 4)))
+        failed = next((one for one in results if one.status in _FAILED), None)
+        if failed is not None:
+            raise psycopg.errors.error_from_result(failed)
+        last = results[-1]
+    return last
+
+
+def _until(gen: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
+    """Go on with ``gen`` as long as there is time; it is resumed with nothing at the end of each slice."""
+    ready = None
+    try:
+        while True:
+            wanted = gen.send(ready)
+            ready = yield wanted
+            if not ready and time.monotonic() >= deadline:
+                raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+    except StopIteration as end:
+        return end.value
