@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
+from tusk_jupyter.connections import forking
 from tusk_jupyter.connections.route import Route
 from tusk_jupyter.errors import (
     AuthenticationFailed,
@@ -79,6 +80,7 @@ class Connection:
         )
         self._pins = 0
         self._asked = False
+        forking.watch(self)
 
     def __repr__(self) -> str:
         return f"<Connection {self.name!r} {self.status} {self.target.conninfo.redacted()}>"
@@ -112,6 +114,18 @@ class Connection:
         """Whether there is a session whose server has not hung up, as far as the socket knows."""
         session = self.live_session
         return session is not None and not session.is_gone
+
+    def forget(self) -> list[Any]:
+        """Drop the parent's pool in a forked child, and its tunnel's way; the next use opens a session here.
+
+        The session stays as one that is lost: a transaction block of the parent's does not go on in a new one.
+        """
+        self._lock = threading.RLock()
+        self._pool = None
+        self.route.forget()
+        if self.status in {"connecting", "disconnecting"}:
+            self.status = "disconnected"
+        return []
 
     def rename(self, name: str) -> None:
         """Take the name that the server's own words suggest."""

@@ -96,7 +96,7 @@ class ConnectionPool:
         self._waiting: deque[_Waiter] = deque()
         self._opening = 0
         self._reaping = False
-        self._closed = False
+        self._closed = self._inherited = False
         self._refused: str | None = None
         self.max_size = max_size
         self.timeout_s = timeout_s
@@ -153,7 +153,8 @@ class ConnectionPool:
         self._changed = threading.Condition()
         for each in (self._idle, self._lent, self._returning, self._waiting):
             each.clear()
-        self._opening, self._reaping, self._closed = 0, False, True
+        self._opening, self._reaping = 0, False
+        self._closed = self._inherited = True
         return inherited
 
     # -- borrowing ------------------------------------------------------------------------------------------------
@@ -324,6 +325,8 @@ class ConnectionPool:
         conn.close()
 
     def _discard(self, conn: Opened) -> None:
+        if self._inherited:  # lent before the fork
+            return
         with self._changed:
             self._lent.discard(conn)
             self._returning.discard(conn)

@@ -105,6 +105,10 @@ class Route:
             self._credentials.forget((self._id, _KIND[tunnel.refused]))
         tunnel.close()
 
+    def forget(self) -> None:
+        """Be free for use in a forked child; the tunnel has dropped by itself what is the parent's."""
+        self._lock = threading.Lock()
+
     def _made(self, ssh: SshTunnel, whole: Conninfo) -> Tunnel:
         with self._lock:
             if self._tunnel is None:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import pq, waiting
 
-from tusk_jupyter.connections import liveness
+from tusk_jupyter.connections import forking, liveness
 from tusk_jupyter.connections.wire import (
     CHUNK_ROWS,
     Asked,
@@ -59,6 +59,7 @@ log = logging.getLogger("tusk_jupyter.session")
 NEAR_S = 0.002
 CANCEL_TIMEOUT_S = 2.0
 BARRIER_S = 0.1
+INHERITED = "this process was forked, and the session is its parent's"
 _STATUS = {int(status): status.name for status in pq.TransactionStatus}
 
 
@@ -88,6 +89,7 @@ class Session:
         self.lost: str | None = None
         self.on_close: Callable[[], object] | None = None  # stops what the job that runs now has running elsewhere
         self._closing = False
+        self._inherited = False
         self.statement_timeout_ms = 0
         self.backend_pid = conn.pgconn.backend_pid
         self.types: dict[int, Any] = {}
@@ -99,6 +101,7 @@ class Session:
         conn.add_notice_handler(self._on_notice)
         self._thread = threading.Thread(target=self._work, name=f"tusk-session-{name}", daemon=True)
         self._thread.start()
+        forking.watch(self)
 
     # -- what it is now -------------------------------------------------------------------------------------------
 
@@ -147,6 +150,9 @@ class Session:
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """Run ``job()`` on the worker, after those that came before; return its future."""
         future: Future[T] = Future()
+        if self._inherited:
+            future.set_exception(SessionLostError(INHERITED, sent=False))
+            return future
 
         def run() -> None:
             try:
@@ -359,7 +365,7 @@ class Session:
         """Ask the server to cancel what ``token`` runs; return whether the request was sent (or prevented the send)."""
         with self._lock:
             token.requested = True
-            if self._running is not token:
+            if self._running is not token or self._inherited:
                 return False
             token.sent += 1
             try:
@@ -374,6 +380,8 @@ class Session:
     def abandon(self, reason: str) -> None:
         """Give the session up: nothing more is sent, and a worker that waits for the server is freed."""
         self._lose(reason)
+        if self._inherited:
+            return
         try:
             handle = socket.socket(fileno=self._conn.pgconn.socket)
         except (OSError, psycopg.Error):
@@ -385,8 +393,18 @@ class Session:
         finally:
             handle.detach()
 
+    def forget(self) -> list[Any]:
+        """Be no session any more, in a forked child: the connection is the parent's, and the worker is not here."""
+        self._lock = threading.Lock()
+        self._inherited = self._closing = True
+        self.lost = self.lost or INHERITED
+        self._running = self._began = self.on_close = None
+        return [self._conn]
+
     def release(self) -> bool:
         """End the session and leave its connection to whoever lent it; return whether it can be used again."""
+        if self._inherited:
+            return False
         self._closing = True
         self._jobs.put(None)
         self._thread.join(timeout=CANCEL_TIMEOUT_S)
@@ -395,6 +413,8 @@ class Session:
 
     def close(self) -> None:
         """End the session. What still runs is cancelled; closing twice is fine."""
+        if self._inherited:
+            return
         # what still waits for its turn must find the session gone, not the server
         self._closing = True
         running, stop = self._running, self.on_close
