@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import generators, pq, waiting
 
-from tusk_jupyter.connections import copying
+from tusk_jupyter.connections import copying, stalling
 
 if TYPE_CHECKING:
     import threading
@@ -161,6 +161,10 @@ class Wire:
 
     def read(self, reading: Reading) -> Generator[Any, Any, Reply]:
         """Read what was sent to its end."""
+        steps = self._read(reading)
+        return (yield from steps if reading.source is None else stalling.watched(steps, self._pgconn.socket))
+
+    def _read(self, reading: Reading) -> Generator[Any, Any, Reply]:
         yield from generators.send(self._pgconn)
         while (result := (yield from self._fetch(reading))) is not None:
             yield from self._take(result, reading)
