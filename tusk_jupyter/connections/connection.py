@@ -151,8 +151,11 @@ class Connection:
                         name=self.name,
                         advice="Let the error leave the with block: what runs after it gets a new session.",
                     )
-                self._session.close()
-                self._session = None
+                gone, self._session = self._session, None
+                gone.close()
+                if not gone.loss_told:
+                    # lost in what we did for ourselves, after a statement: a cell that builds on it must not run
+                    raise _lost_unnoticed(self.name, gone.lost)
             return self._open_session(ask)
 
     @contextmanager
@@ -288,7 +291,7 @@ class Connection:
             conninfo = self.route.conninfo(limit)
         except TuskError as error:
             return opening.Refused(error)
-        left = max(0.1, limit - (time.monotonic() - start))
+        left = max(0.1, round(limit - (time.monotonic() - start), 1))  # it is said to the user
         return opening.connect(
             conninfo, password=password, timeout_s=left, settings=self.target.settings, name=self.name
         )
@@ -353,6 +356,15 @@ class Connection:
         if status != "disconnecting":
             info = error.info() if error is not None else None
             self._events.emit(ConnectionEvent(status, self.id, self.name, info))  # type: ignore[arg-type]
+
+
+def _lost_unnoticed(name: str, reason: str | None) -> ConnectionLost:
+    error = ConnectionLost(f"the session of {name!r} was lost: {(reason or 'closed').splitlines()[0]}", name=name)
+    error.transaction = (
+        "Lost with it: an open transaction, if there was one, temp tables, settings, prepared statements and session "
+        "locks. The statement was not sent."
+    )
+    return error
 
 
 def _dispose(outcome: Any) -> None:

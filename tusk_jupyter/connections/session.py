@@ -87,6 +87,7 @@ class Session:
         self._statements = 0
         self.name = name
         self.lost: str | None = None
+        self.loss_told = False  # whether the user has been told what went with it
         self.on_close: Callable[[], object] | None = None  # stops what the job that runs now has running elsewhere
         self._closing = False
         self._inherited = False

@@ -252,15 +252,26 @@ class Execution:
         )
         error = self._answer(delivery)
         self._answered = True
+        retired = self._retire()
         result = None
         if error is None:
             try:
-                result = self._result(delivery)
+                result = self._result(delivery, retired)
             except BaseException as crash:  # noqa: BLE001 - the session is fine; the conversion is reported
                 error = translate.translate(crash, doing="converting the result")
+        if error is not None and retired is not None:
+            error.transaction = retired
         self._sink.discard()
         self._after(error)
-        return Outcome(result, error, self.session.transaction, self.state)
+        return Outcome(result, error, self.session.transaction if self.session.lost is None else None, self.state)
+
+    def _retire(self) -> str | None:
+        """Give up a session that a cancel request still under way could hit later; return what is said of it."""
+        if not self._token.unconfirmed or self.session.lost is not None:
+            return None
+        said = lost.retired(self.session)
+        self.session.abandon("a cancel request got no answer, and could hit a later statement")
+        return said
 
     def _answer(self, delivery: Delivery) -> TuskError | None:
         """Run the statement to the server's last word on it; return what went wrong."""
@@ -295,7 +306,7 @@ class Execution:
         except SessionLostError:
             return None
 
-    def _result(self, delivery: Delivery) -> Result:
+    def _result(self, delivery: Delivery, retired: str | None) -> Result:
         from tusk_jupyter.results import result as results
 
         tag, notes = delivery.reply.command_tag, delivery.notes
@@ -303,7 +314,7 @@ class Execution:
         if hasattr(frame, "attrs"):
             frame.attrs["tusk"] = self.id
         if self._token.requested:
-            notes.append("it had finished before the cancel request arrived")
+            notes.append("it had finished before the cancel request arrived" if retired is None else retired)
         if classify.transaction_control(self.statement) == "COMMIT" and tag == "ROLLBACK":
             notes.append("nothing was saved: the transaction had failed, so COMMIT became ROLLBACK")
         return results.Result(
@@ -322,9 +333,7 @@ class Execution:
         )
 
     def _after(self, error: TuskError | None) -> None:
-        if self._token.unconfirmed and self.session.lost is None:
-            self.session.abandon("a cancel request got no answer, and could hit a later statement")
-        if error is None:
+        if error is None and self.session.lost is None:
             self._track_settings()
         if not self._left:  # else its end has been told already
             self.state = endings.final_state(error)

@@ -31,6 +31,7 @@ def lost(
     session: Session, loss: SessionLostError, *, statement: Statement, before: Transaction | None, xid: str | None
 ) -> TuskError:
     """Return the error for a session that broke before or while ``statement`` ran."""
+    session.loss_told = True
     diag = translate.diagnostic(loss.diagnostic) if loss.diagnostic is not None else None
     reason = diag.message_primary if diag is not None and diag.message_primary else loss.reason.strip()
     commit = classify.transaction_control(statement) == "COMMIT" and before is not None and loss.sent
@@ -63,6 +64,7 @@ def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
 
 def given_up(session: Session, before: Transaction | None, *, statement: Statement, after_s: float) -> QueryCancelled:
     """Return the error for a session that the user, or the 5 s limit, gave up."""
+    session.loss_told = True
     error = QueryCancelled(
         f"given up after {after_s:.1f} s: the server did not answer the cancel request",
         name=session.name,
@@ -77,6 +79,15 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
         went = _what_went(before, sent=True, wrote=not classify.reads_only_shape(statement))
     error.transaction = f"{went} The next cell gets a new session."
     return error
+
+
+def retired(session: Session) -> str:
+    """Return what is said of a session whose statement has ended, and whose cancel request may yet arrive."""
+    session.loss_told = True
+    return (
+        "a cancel request got no answer, and could still hit a later statement: this session is never used again. "
+        f"{_what_went(session.transaction, sent=True, wrote=False)} The next cell gets a new session."
+    )
 
 
 def transaction_sentence(transaction: Transaction | None) -> str | None:
