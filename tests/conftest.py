@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fix_decoder",
     "tests.fix_kernel",
     "tests.fix_keychain",
+    "tests.fix_network",
     "tests.fix_notebooks",
     "tests.fix_postgres",
     "tests.fix_regress",

@@ -25,7 +25,11 @@ WORLDS = {
     "ssh": "make_sshd",
     "compiled": "compiled",
     "sanitizers": "sanitizing_compiler",
+    "namespaces": "network",
 }
+
+# what a machine must permit; .ci/run asks the same, to know whether it may demand it
+NAMESPACE_PROBE = "ip link set lo up && nft add table inet probe"
 
 
 @functools.cache
@@ -42,6 +46,7 @@ def missing() -> dict[str, str]:
     if "postgres" in gone:
         gone.setdefault("kernel", gone["postgres"])
         gone.setdefault("notebooks", gone["postgres"])
+        gone.setdefault("namespaces", gone["postgres"])
     if shutil.which("apt-get") is None or not sys.platform.startswith("linux"):
         gone.setdefault("regress", "the suite comes from Debian's source package, and there is no apt-get here")
     for module in ("jupyterlab", "notebook", "playwright"):
@@ -61,6 +66,8 @@ def _missing_programs() -> dict[str, str]:
         gone["browser"] = "no Chromium found"
     if sanitizer := _missing_sanitizer():
         gone["sanitizers"] = sanitizer
+    if namespaces := _missing_namespaces():
+        gone["namespaces"] = namespaces
     if (why := native.why_not() or copy_binary.why_not()) is not None:
         gone["compiled"] = why
     return gone
@@ -77,6 +84,19 @@ def _missing_sanitizer() -> str | None:
         if not Path(done.stdout.strip()).is_absolute():
             return f"gcc has no {name}"
     return None
+
+
+def _missing_namespaces() -> str | None:
+    """Return why no network can be made in which packets vanish."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "a network of its own needs Linux and root"
+    for program in ("unshare", "ip", "nft"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    command = ["unshare", "--net", "sh", "-c", NAMESPACE_PROBE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = (done.stderr.strip() or "no reason given").splitlines()
+    return f"this machine does not permit a network namespace with nftables: {said[0]}" if done.returncode else None
 
 
 @functools.cache
