@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tusk_jupyter.connections import diagnoses
+from tusk_jupyter.connections import diagnoses, verbose
 from tusk_jupyter.connections.diagnoses import Reached, Rule
 from tusk_jupyter.connections.tls_files import check_files, wants_passphrase
 from tusk_jupyter.errors import ConnectionFailed, ConnectionTimeout, InvalidInput, TuskError
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.verbose import Said
 
 __all__ = ["check_files", "connect_error", "furthest", "is_starting", "needs_password", "wants_passphrase"]
 
 _ATTEMPTS = "\nMultiple connection attempts failed. All failures were:"
 _ATTEMPT = re.compile(r"\n- host: [^\n]*?, hostaddr: (?:'([^\n]*?)'|None): ")
 _LINE = re.compile(r'connection to server (?:at|on socket) "[^\n]*?"(?: \([^\n]*?\))?(?:, port \d+)? failed: ')
-_STARTING = re.compile(r"the database system is (?:starting up|shutting down|in recovery|not yet accepting)")
+_STARTING = diagnoses.STARTING
 _LONGEST = 2000
 _READ = 10_000  # a server may send as much as it likes
 
@@ -46,6 +47,7 @@ class _Attempt:
     rule: Rule
     matched: str
     groups: dict[str, str]
+    sqlstate: str = ""
 
 
 def needs_password(exc: BaseException) -> bool:
@@ -56,7 +58,9 @@ def needs_password(exc: BaseException) -> bool:
 
 def is_starting(exc: BaseException) -> bool:
     """Return whether the server is about to start or stop, so that trying again makes sense."""
-    return getattr(exc, "sqlstate", None) == "57P03" or _STARTING.search(str(exc)) is not None
+    if getattr(exc, "sqlstate", None) == _STARTING.codes[0]:
+        return True
+    return any(attempt.rule is _STARTING for attempt in _attempts(exc, getattr(exc, "pgconn", None)))
 
 
 def furthest(exc: BaseException) -> Reached:
@@ -111,6 +115,9 @@ def _translated(
     best = max(reversed(attempts), key=lambda attempt: attempt.rule.reached)
     where = _where(pgconn, conninfo)
     words = {
+        # a rule that was found by its code has no words to take names from
+        "role": where["user"],
+        "closed": where["dbname"],
         **{key: redact(value, secrets) for key, value in {**where, **best.groups}.items()},
         "timeout": f" within {limit:g} s" if limit is not None else "",
     }
@@ -123,6 +130,7 @@ def _translated(
         detail=_cut(redact("\n".join(attempt.text for attempt in attempts), secrets)) or None,
         advice=rule.advice.format_map(words),
         facts=facts,
+        sqlstate=best.sqlstate or None,
         duration_s=limit if rule.error is ConnectionTimeout else None,
     )
 
@@ -175,26 +183,28 @@ def _attempts(exc: BaseException, pgconn: Any) -> list[_Attempt]:
 
 def _diagnosed(text: str, pgconn: Any, *, at: str | None = None) -> _Attempt:
     text = re.sub(r"^connection (?:failed|is bad): ", "", text.strip())
-    lines = [line.strip() for line in _LINE.split(text) if line.strip()] or [text]
+    said = [verbose.read(line.strip()) for line in _LINE.split(text) if line.strip()] or [verbose.read(text)]
+    lines = [one.text for one in said]
     shown = f"{at}: {_joined(lines)}" if at else _joined(lines)
     if pgconn is not None and pgconn.needs_password:
         return _Attempt(shown, diagnoses.NEEDS_PASSWORD, lines[-1], {})
-    found = [hit for line in lines if (hit := _matched(line)) is not None]
-    strong = next((hit for hit in found if not hit[0].weak), None)
-    if found and (strong is None or (found[0][0].weak and "pg_hba.conf" in strong[2])):
+    found = [(hit, one) for one in said if (hit := _matched(one)) is not None]
+    strong = next((each for each in found if not each[0][0].weak), None)
+    if found and (strong is None or (found[0][0][0].weak and "pg_hba.conf" in strong[1].text)):
         strong = found[0]
-    if strong is not None:
-        rule, groups, line = strong
-        return _Attempt(shown, rule, line, groups)
-    return _Attempt(shown, _wordless(lines, pgconn), lines[0], {})
+    if strong is None:
+        return _Attempt(shown, _wordless(lines, pgconn), lines[0], {}, said[0].sqlstate)
+    (rule, groups), one = strong
+    return _Attempt(shown, rule, one.text, groups, one.sqlstate)
 
 
-def _matched(line: str) -> tuple[Rule, dict[str, str], str] | None:
+def _matched(said: Said) -> tuple[Rule, dict[str, str]] | None:
     for rule in diagnoses.RULES:
-        if hit := rule.pattern.search(line):
+        if hit := rule.pattern.search(said.text):
             # alternatives of a pattern have the same group with a number behind it
-            return rule, {k.rstrip("234"): v for k, v in hit.groupdict().items() if v is not None}, line
-    return None
+            return rule, {k.rstrip("234"): v for k, v in hit.groupdict().items() if v is not None}
+    rule_of_code = diagnoses.by_sqlstate(said.sqlstate, said.routine)
+    return (rule_of_code, {}) if rule_of_code is not None else None
 
 
 def _wordless(lines: list[str], pgconn: Any) -> Rule:

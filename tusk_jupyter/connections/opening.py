@@ -22,6 +22,7 @@ from psycopg import sql
 
 from tusk_jupyter.connections import failures, liveness
 from tusk_jupyter.connections.diagnoses import Reached
+from tusk_jupyter.connections.verbose import VerboseConnection
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
@@ -137,7 +138,7 @@ def _attempt(
 def log_in(conninfo: Conninfo, password: Secret | None, timeout_s: float) -> psycopg.Connection[Any] | Exception:
     """Open a connection on which nothing is said yet, or return why not."""
     try:
-        return psycopg.Connection.connect(
+        return VerboseConnection.connect(
             autocommit=True, prepare_threshold=None, **_parameters(conninfo, password, timeout_s)
         )
     except (psycopg.Error, OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tusk_jupyter.connections import diagnoses
+from tusk_jupyter.connections import diagnoses, diagnoses_login
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.failures import (
     check_files,
@@ -147,7 +147,7 @@ def test_every_rule_is_met_by_a_text_and_can_be_worded(rule):
 
 
 def test_every_rule_has_advice_of_its_own():
-    rules = [*diagnoses.RULES, diagnoses.UNKNOWN, diagnoses.REFUSED, diagnoses.REFUSED_LOGIN]
+    rules = [*diagnoses.RULES, *diagnoses_login.ANY_LANGUAGE, diagnoses.UNKNOWN, diagnoses.REFUSED, diagnoses.REFUSED_LOGIN]
     assert len({rule.advice for rule in rules}) == len(rules)
 
 

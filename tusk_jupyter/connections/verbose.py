@@ -1,0 +1,107 @@
+"""Connections that fail with an SQLSTATE: libpq writes it into the text of its error when it is asked to.
+
+What a server says before a session exists is in its own language, and psycopg's exception has no SQLSTATE for it. libpq
+has one, and tells it under ``PQERRORS_VERBOSE``, with the name of the server's routine. psycopg has no way to set that
+before the connection is made, so the steps of its generator are taken here, with one call more, by ctypes on the libpq
+that psycopg itself has loaded. A second attempt after a failed one, only to hear the code, was refused: it cannot be
+known without the code whether the password was wrong, and each wrong one counts towards a lock-out.
+
+Where libpq's symbol is not found (psycopg's Windows wheels hide it) everything works, without the codes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq, waiting
+from psycopg.errors import finish_pgconn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from psycopg.abc import PQGenConn
+    from psycopg.pq.abc import PGconn
+
+# https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY
+_DEFAULT, _VERBOSE = 1, 2
+# the severity and «LOCATION» may be in any language; severity, colon and two blanks are libpq's
+_CODE = re.compile(r"\A([^\n:]{1,30}: {2})([0-9A-Z]{5}): ")
+_LOCATION = re.compile(r"\n[^\n:]{1,30}: {2}(?:(\w+), )?[^\n:]*:\d+\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server said: its words as they are without verbosity, and the two things that are never translated."""
+
+    text: str
+    sqlstate: str = ""
+    routine: str = ""
+
+
+def read(line: str) -> Said:
+    """Take the code and the place out of what libpq wrote; a text without them is returned as it is."""
+    if (code := _CODE.match(line)) is None:
+        return Said(line)
+    place = _LOCATION.search(line)
+    words = line[code.end() : place.start() if place else None]
+    return Said(f"{code[1]}{words}", code[2], (place[1] or "") if place else "")
+
+
+class VerboseConnection(psycopg.Connection[Any]):
+    """A connection like any other of psycopg's once it is made."""
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        # as psycopg.generators._connect, whose connection nobody else gets hold of before it has failed
+        pgconn = pq.PGconn.connect_start(conninfo.encode())
+        _set_verbosity(pgconn, _VERBOSE)
+        while True:
+            if pgconn.status == pq.ConnStatus.BAD:
+                raise psycopg.OperationalError(f"connection is bad: {_message(pgconn)}", pgconn=pgconn)
+            status = pgconn.connect_poll()
+            if status == pq.PollingStatus.OK:
+                break
+            if status not in {pq.PollingStatus.READING, pq.PollingStatus.WRITING}:
+                text = f"connection failed: {_message(pgconn)}"
+                raise psycopg.OperationalError(text, pgconn=finish_pgconn(pgconn))
+            wait = waiting.Wait.R if status == pq.PollingStatus.READING else waiting.Wait.W
+            while not (yield pgconn.socket, wait):
+                pass
+        pgconn.nonblocking = 1
+        _set_verbosity(pgconn, _DEFAULT)
+        return cls(pgconn)
+
+
+def _message(pgconn: PGconn) -> str:
+    # before the login a server writes in its own locale's encoding, whatever ours is
+    return pgconn.get_error_message("utf-8")
+
+
+def _set_verbosity(pgconn: PGconn, verbosity: int) -> None:
+    call, pointer = _call(), getattr(pgconn, "pgconn_ptr", None)
+    if call is not None and pointer is not None:
+        call(pointer, verbosity)
+
+
+@functools.cache
+def _call() -> Callable[[int, int], int] | None:
+    """Return ``PQsetErrorVerbosity`` of the libpq that psycopg uses."""
+    try:
+        if pq.__impl__ == "python":
+            library: ctypes.CDLL = vars(importlib.import_module("psycopg.pq._pq_ctypes"))["pq"]
+        else:
+            # a search in an extension module goes on in the libraries it is linked with
+            library = ctypes.CDLL(importlib.import_module(f"psycopg_{pq.__impl__}.pq").__file__)
+        found = library.PQsetErrorVerbosity
+    except (ImportError, OSError, AttributeError, KeyError):
+        return None
+    # a prototype of our own: the one of the library belongs to psycopg
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+    return prototype(ctypes.cast(found, ctypes.c_void_p).value or 0)
