@@ -18,7 +18,7 @@ from tests.fix_tls import BY_PASSWORD, openssl
 from tests.listening import listener, silent, web
 from tests.waiting import wait_until
 from tusk_jupyter.connections.conninfo import Conninfo, parse
-from tusk_jupyter.connections.failures import check_files, connect_error, is_starting, needs_password
+from tusk_jupyter.connections.failures import check_files, connect_error, needs_password, unready
 from tusk_jupyter.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -262,7 +262,7 @@ def test_a_server_that_shuts_down_and_one_that_is_down(server, make_server):
     with psycopg.connect(server.conninfo()):
         stopping = threading.Thread(target=server.stop, args=("smart",), daemon=True)
         stopping.start()
-        exc = wait_until(lambda: is_starting(found := _outcome(conninfo)) and found, timeout=20)
+        exc = wait_until(lambda: unready(found := _outcome(conninfo)) and found, timeout=20)
         error = connect_error(exc, target="t", conninfo=conninfo)
         assert type(error) is ConnectionFailed
         assert "shutting down" in str(error)

@@ -64,6 +64,7 @@ class Connection:
         self.created_at = datetime.now(UTC)
         self.last_used: datetime | None = None
         self.server: ServerInfo | None = None
+        self._untold: str | None = None
         self.error: TuskError | None = None
         self._credentials = credentials
         self._events = events
@@ -127,6 +128,11 @@ class Connection:
             self.status = "disconnected"
         return []
 
+    def take_waited(self) -> str | None:
+        """Return that the server let us wait, once for each time that it did."""
+        told, self._untold = self._untold, None
+        return told
+
     def rename(self, name: str) -> None:
         """Take the name that the server's own words suggest."""
         self.name = name
@@ -188,6 +194,7 @@ class Connection:
         session = Session(conn, name=self.name)
         session.statement_timeout_ms = info.statement_timeout_ms
         self._session, self.server, self.error = session, info, None
+        self._untold = info.waited
         self._change("connected")
         return session
 

@@ -19,10 +19,10 @@ NEEDS_PASSWORD = rule(
 )
 
 STARTING = rule(
-    r"the database system is (starting up|shutting down|in recovery mode|not yet accepting connections)",
+    r"the database system is (?P<doing>starting up|shutting down|in recovery mode|not yet accepting connections)",
     ConnectionFailed,
     None,
-    "It was tried again until the time was over: wait a moment, or allow more with --connect-timeout 1min.",
+    "It was tried {tries}: wait a moment, or allow more with --connect-timeout 1min.",
     codes=("57P03",),
 )
 

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.verbose import Said
 
-__all__ = ["check_files", "connect_error", "furthest", "is_starting", "needs_password", "wants_passphrase"]
+__all__ = ["check_files", "connect_error", "furthest", "needs_password", "unready", "wants_passphrase"]
 
 _ATTEMPTS = "\nMultiple connection attempts failed. All failures were:"
 _ATTEMPT = re.compile(r"\n- host: [^\n]*?, hostaddr: (?:'([^\n]*?)'|None): ")
 _LINE = re.compile(r'connection to server (?:at|on socket) "[^\n]*?"(?: \([^\n]*?\))?(?:, port \d+)? failed: ')
 _STARTING = diagnoses.STARTING
+# in whatever language it said more
+_NOT_READY = "not ready"
 _LONGEST = 2000
 _READ = 10_000  # a server may send as much as it likes
 
@@ -56,11 +58,13 @@ def needs_password(exc: BaseException) -> bool:
     return bool(pgconn is not None and pgconn.needs_password) or "no password supplied" in str(exc)
 
 
-def is_starting(exc: BaseException) -> bool:
-    """Return whether the server is about to start or stop, so that trying again makes sense."""
-    if getattr(exc, "sqlstate", None) == _STARTING.codes[0]:
-        return True
-    return any(attempt.rule is _STARTING for attempt in _attempts(exc, getattr(exc, "pgconn", None)))
+def unready(exc: BaseException) -> str | None:
+    """Return what a server is doing that is about to start or stop, so that trying again makes sense."""
+    if getattr(exc, "sqlstate", None) in _STARTING.codes:
+        return _NOT_READY
+    doing = [attempt.groups.get("doing", _NOT_READY) for attempt in _attempts(exc, getattr(exc, "pgconn", None))
+             if attempt.rule is _STARTING]  # fmt: skip
+    return doing[0] if doing else None
 
 
 def furthest(exc: BaseException) -> Reached:
@@ -81,18 +85,22 @@ def connect_error(
     name: str | None = None,
     secrets: Iterable[Secret] = (),
     timeout_s: float | None = None,
+    tries: str | None = None,
 ) -> TuskError:
     """Return what to raise for ``exc``; it never raises itself.
 
     :param target: what was to be reached, without a password; the message says ``name`` where there is one.
     :param secrets: masked in every text, besides those of ``conninfo`` and the password that libpq used.
     :param timeout_s: the limit that was set, for a time-out's message and ``duration_s``.
+    :param tries: how often it was tried («7 times in 9.8 s»), where that was more than once.
     """
     pgconn = getattr(exc, "pgconn", None)
     known = [*secrets, *(s for s in (conninfo.password, conninfo.sslpassword) if s), *_used(pgconn)]
     label = redact(name or target, known)
     try:
-        return _translated(exc, pgconn, label=label, target=target, conninfo=conninfo, secrets=known, limit=timeout_s)
+        return _translated(
+            exc, pgconn, label=label, target=target, conninfo=conninfo, secrets=known, limit=timeout_s, tries=tries
+        )
     except Exception as error:  # noqa: BLE001 - a failure to explain must not hide that the connection failed
         return ConnectionFailed(f"Cannot connect to {label}", detail=f"{type(exc).__name__}, {type(error).__name__}")
 
@@ -106,6 +114,7 @@ def _translated(
     conninfo: Conninfo,
     secrets: list[Secret],
     limit: float | None,
+    tries: str | None,
 ) -> TuskError:
     if isinstance(exc, psycopg.ProgrammingError | ValueError) and getattr(exc, "sqlstate", None) is None:
         return _unusable(exc, label)
@@ -120,11 +129,20 @@ def _translated(
         "closed": where["dbname"],
         **{key: redact(value, secrets) for key, value in {**where, **best.groups}.items()},
         "timeout": f" within {limit:g} s" if limit is not None else "",
+        "tries": tries or "once",
     }
     rule = best.rule
     said = redact(_primary(best.matched), secrets)
     reached = _reached(rule.reached, where, tls=best is attempts[-1] and bool(pgconn is not None and pgconn.ssl_in_use))
-    facts = (("tried", redact(_tried(where, target), secrets)), *((("reached", reached),) if reached else ()))
+    facts = tuple(
+        (label, fact)
+        for label, fact in (
+            ("tried", redact(_tried(where, target), secrets)),
+            ("attempts", tries),
+            ("reached", reached),
+        )
+        if fact
+    )
     return rule.error(
         f"Cannot connect to {label}: {rule.message.format_map(words) if rule.message else said}",
         detail=_cut(redact("\n".join(attempt.text for attempt in attempts), secrets)) or None,

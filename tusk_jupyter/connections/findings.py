@@ -127,4 +127,4 @@ def _database(server: ServerInfo, *, read_only: bool | Literal["asked for"]) -> 
         facts.append("read-only, as asked for" if read_only == "asked for" else "read-only by default")
     else:
         facts.append("reads and writes")
-    return ", ".join(facts)
+    return "; ".join(filter(None, (", ".join(facts), server.waited)))

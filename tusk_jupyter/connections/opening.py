@@ -22,6 +22,7 @@ from psycopg import sql
 
 from tusk_jupyter.connections import failures, liveness
 from tusk_jupyter.connections.diagnoses import Reached
+from tusk_jupyter.connections.patience import Patience
 from tusk_jupyter.connections.verbose import VerboseConnection
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.secret import Secret
 
-RETRY_S = 0.3
 CHECK_INTERVAL = "2s"
 # asks for the backend as well: through a pooler it is another one than the pooler said, and a setting would be a leak
 _CHECK_CLIENTS = """
@@ -70,6 +70,8 @@ class ServerInfo:
     used_password: bool = False
     # the server can look whether its client is there, and does
     checks_clients: bool = False
+    # that the server was starting up, where it let us wait
+    waited: str | None = None
     # how the pooler in between lends its connections, as far as that is known
     pooler: PoolerMode | None = None
 
@@ -99,22 +101,28 @@ class Refused:
 
 def connect(
     conninfo: Conninfo, *, password: Secret | None, timeout_s: float, settings: Settings, name: str
-) -> psycopg.Connection[Any] | Refused:
+) -> VerboseConnection | Refused:
     """Try until it works, fails for good, or the time is over; servers that are starting up are tried again."""
     deadline = time.monotonic() + timeout_s
     if problem := failures.check_files(conninfo):
         return Refused(problem)
+    patience = Patience(deadline)
     while True:
-        left = deadline - time.monotonic()
-        outcome = _attempt(conninfo, password, max(left, 0.1), settings)
+        outcome = _attempt(conninfo, password, max(deadline - time.monotonic(), 0.1), settings)
         if not isinstance(outcome, BaseException):
+            outcome.waited = patience.waited
             return outcome
-        if failures.is_starting(outcome) and deadline - time.monotonic() > RETRY_S:
-            time.sleep(RETRY_S)
+        if patience.is_worth_more(outcome):
             continue
         secrets = [s for s in (password, conninfo.password, conninfo.sslpassword) if s is not None]
         error = failures.connect_error(
-            outcome, target=conninfo.redacted(), name=name, conninfo=conninfo, secrets=secrets, timeout_s=timeout_s
+            outcome,
+            target=conninfo.redacted(),
+            name=name,
+            conninfo=conninfo,
+            secrets=secrets,
+            timeout_s=timeout_s,
+            tries=patience.tried,
         )
         asks = password is None and failures.needs_password(outcome)
         return Refused(error, asks=asks, reached=failures.furthest(outcome))
@@ -122,7 +130,7 @@ def connect(
 
 def _attempt(
     conninfo: Conninfo, password: Secret | None, timeout_s: float, settings: Settings
-) -> psycopg.Connection[Any] | Exception:
+) -> VerboseConnection | Exception:
     deadline = time.monotonic() + timeout_s
     conn = log_in(conninfo, password, timeout_s)
     if isinstance(conn, Exception):
@@ -135,7 +143,7 @@ def _attempt(
     return conn
 
 
-def log_in(conninfo: Conninfo, password: Secret | None, timeout_s: float) -> psycopg.Connection[Any] | Exception:
+def log_in(conninfo: Conninfo, password: Secret | None, timeout_s: float) -> VerboseConnection | Exception:
     """Open a connection on which nothing is said yet, or return why not."""
     try:
         return VerboseConnection.connect(
@@ -238,4 +246,5 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
         used_password=bool(conn.pgconn.used_password),
         checks_clients=interval == CHECK_INTERVAL,
         pooler="unknown" if pooled else None,
+        waited=getattr(conn, "waited", None),
     )

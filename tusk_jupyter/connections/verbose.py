@@ -55,7 +55,9 @@ def read(line: str) -> Said:
 
 
 class VerboseConnection(psycopg.Connection[Any]):
-    """A connection like any other of psycopg's once it is made."""
+    """A connection like any other of psycopg's once it is made; ``waited`` says why that took longer, if it did."""
+
+    waited: str | None = None
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:

@@ -106,7 +106,7 @@ def report(connection: Connection, *more: str) -> ConnectReport:
     """Return the line that says what is connected."""
     server = connection.server
     read_only = connection.target.settings.read_only
-    notes = [*connection.target.notes, *more]
+    notes = [*connection.target.notes, *filter(None, (connection.take_waited(),)), *more]
     if read_only:
         notes.append(
             "read-only protects against mistakes; security against others is a role without write rights"

@@ -15,8 +15,8 @@ from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.failures import (
     check_files,
     connect_error,
-    is_starting,
     needs_password,
+    unready,
     wants_passphrase,
 )
 from tusk_jupyter.errors import (
@@ -139,7 +139,7 @@ def test_every_rule_is_met_by_a_text_and_can_be_worded(rule):
         "failed to resolve host 'nowhere': [Errno -2] Name or service not known",
     ]
     assert any(rule.pattern.search(text) for text in texts)
-    known = {"host", "port", "user", "dbname", "sslmode", "timeout"} | {
+    known = {"host", "port", "user", "dbname", "sslmode", "timeout", "tries"} | {
         name.rstrip("234") for name in rule.pattern.groupindex
     }
     for text in (rule.message or "", rule.advice):
@@ -285,7 +285,7 @@ def test_only_a_missing_password_is_asked_for():
     ],
 )
 def test_only_a_server_that_starts_or_stops_is_tried_again(text, starting):
-    assert is_starting(failed(f"{AT}FATAL:  {text}")) is starting
+    assert (unready(failed(f"{AT}FATAL:  {text}")) is not None) is starting
 
 
 def test_libpqs_text_about_parameters_is_never_shown():

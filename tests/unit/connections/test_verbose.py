@@ -5,7 +5,7 @@ import pytest
 
 from tusk_jupyter.connections import diagnoses, verbose
 from tusk_jupyter.connections.conninfo import parse
-from tusk_jupyter.connections.failures import connect_error, is_starting
+from tusk_jupyter.connections.failures import connect_error, unready
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed
 
 LOCATION = "\nLOCATION:  auth_failed, ./build/../src/backend/libpq/auth.c:335"
@@ -46,7 +46,7 @@ def test_a_code_is_enough(sqlstate, routine, kind):
     assert error.sqlstate == sqlstate
     assert error.message == "Cannot connect to t: blah"
     assert error.detail == "FATAL: blah"
-    assert is_starting(exc) is (sqlstate == "57P03")
+    assert unready(exc) == ("not ready" if sqlstate == "57P03" else None)
 
 
 def test_a_code_that_nobody_knows_has_no_rule():
