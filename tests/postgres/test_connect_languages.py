@@ -13,7 +13,7 @@ import pytest
 from tests.fix_postgres import PASSWORD
 from tests.listening import listener
 from tests.waiting import wait_until
-from tusk_jupyter.connections import opening, verbose
+from tusk_jupyter.connections import libpq, opening, verbose
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.opening import Settings
@@ -177,7 +177,7 @@ def test_what_the_session_says_afterwards_is_as_short_as_ever(local):
 
 
 def test_without_the_function_of_libpq_it_connects_and_fails_all_the_same(local, over_tcp, monkeypatch):
-    monkeypatch.setattr(verbose, "_call", lambda: None)
+    monkeypatch.setattr(libpq, "function", lambda *_: None)
     verbose.VerboseConnection.connect(**local.kwargs()).close()
     outcome = opening.connect(
         over_tcp.with_(dbname="nowhere"), password=None, timeout_s=10, settings=Settings(), name="shop"

@@ -11,11 +11,14 @@ import pytest
 from tests.fix_postgres import PASSWORD
 from tests.listening import listener, silent, web
 from tests.waiting import ask, wait_until
+from tusk_jupyter.connections import encryption
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.steps import NAMES, Step, walk
 from tusk_jupyter.connections.target import Limits, Target
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
+from tusk_jupyter.magics.connect import report
+from tusk_jupyter.magics.tables import status_table
 from tusk_jupyter.secret import Secret
 
 NOT_TRIED = ("skipped", "")
@@ -89,7 +92,7 @@ def test_over_tcp_without_tls(server, over_tcp):
         "DNS": ("skipped", "an address needs none"),
         "TCP": ("ok", f"127.0.0.1:{server.port}"),
         "SSH": ("skipped", "no tunnel"),
-        "TLS": ("ok", "none: the server does not offer it"),
+        "TLS": ("ok", "no TLS (loopback: the server offers none)"),
         "authentication": ("ok", "as secretive, with a password" if server.version < 16 else "as secretive, by scram-sha-256"),
         "database": ("ok", f"postgres on PostgreSQL {found.server.version}, no superuser, reads and writes"),
     }
@@ -302,8 +305,8 @@ def tls(server, tls_server):
         ("verify-full", True, ", certificate and host name verified"),
         ("verify-ca", True, ", certificate verified, host name not"),
         ("require", True, ", certificate verified, host name not"),
-        ("require", False, ", the server's certificate was not checked"),
-        ("prefer", False, ", the server's certificate was not checked"),
+        ("require", False, ", certificate not checked"),
+        ("prefer", False, ", certificate not checked"),
     ],
 )
 def test_over_tls(tls, authority, sslmode, with_ca, said):
@@ -316,7 +319,59 @@ def test_over_tls(tls, authority, sslmode, with_ca, said):
 
 def test_the_server_has_tls_and_nobody_wants_it(tls):
     assert states(walked(tls.with_(sslmode="disable")))["TLS"] == ("skipped", "sslmode=disable")
-    assert states(walked(tls.with_(sslmode="allow")))["TLS"][1].startswith("none: sslmode=allow")
+    assert states(walked(tls.with_(sslmode="allow")))["TLS"] == (
+        "ok",
+        "no TLS (loopback: sslmode=allow asks for it only where the server insists)",
+    )
+
+
+@pytest.mark.parametrize("sslmode", ["prefer", "allow", "disable"])
+def test_plain_text_that_others_could_read_is_told(over_tcp, sslmode, monkeypatch):
+    monkeypatch.setattr(encryption, "_harmless", lambda *_, **__: None)
+    found = walked(over_tcp.with_(sslmode=sslmode))
+    said = {
+        "prefer": "not encrypted (sslmode=prefer fell back: the server offers none)",
+        "allow": "not encrypted (sslmode=allow asks for it only where the server insists)",
+        "disable": "not encrypted (sslmode=disable)",
+    }[sslmode]
+    assert found.server.encryption.text == said
+    assert not found.server.encryption.encrypted
+    warned = sslmode != "disable"
+    assert (found.server.encryption.warning is not None) is warned
+    assert ("; what is sent can be read on the way" in states(found)["TLS"][1]) is warned
+
+
+def test_a_fall_back_because_of_the_certificate_is_told_from_a_server_without_tls(tls, stranger, monkeypatch):
+    conninfo = tls.with_(sslmode="prefer", sslrootcert=str(stranger.file))
+    said = states(walked(conninfo))["TLS"][1]
+    assert said == "no TLS (loopback: the server has it, but none was agreed on)"
+    monkeypatch.setattr(encryption, "_harmless", lambda *_, **__: None)
+    said = states(walked(conninfo))["TLS"][1]
+    assert said.startswith("not encrypted (sslmode=prefer fell back: the server has it, but none was agreed on); ")
+
+
+def test_protocol_and_cipher_are_those_in_use(tls, tls_server):
+    found = walked(tls.with_(ssl_max_protocol_version="TLSv1.2"))
+    with psycopg.connect(**tls.with_(ssl_max_protocol_version="TLSv1.2").kwargs(), password=PASSWORD) as conn:
+        cipher = conn.execute("select cipher from pg_stat_ssl where pid = pg_backend_pid()").fetchone()[0]
+    assert found.server.encryption.text == f"TLSv1.2 ({cipher}), certificate not checked"
+    assert found.server.encryption.encrypted
+
+
+def test_the_connect_line_and_the_status_say_the_same(tls, authority, tusk, monkeypatch):
+    verified = Conninfo(tls.with_(sslmode="verify-full", sslrootcert=str(authority.file)).params, Secret(PASSWORD))
+    connection = tusk.connections.connect("safe", target(verified))
+    text = connection.server.encryption.text
+    assert text.startswith("TLSv1.")
+    assert text.endswith(", certificate and host name verified")
+    monkeypatch.setattr(encryption, "_harmless", lambda *_, **__: None)
+    open_to_all = tusk.connections.connect("open", target(Conninfo(tls.with_(sslmode="allow").params, Secret(PASSWORD))))
+    assert list(status_table(tusk)["tls"]) == [text, open_to_all.server.encryption.text]
+    assert text in report(connection).text().splitlines()[0]
+    assert report(connection).notes == ()
+    line, note = report(open_to_all).text().splitlines()
+    assert "not encrypted (sslmode=allow" in line
+    assert "--sslmode require" in note
 
 
 def test_a_wrong_password_over_tls(tls, authority):

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tusk_jupyter.connections import opening, scout
+from tusk_jupyter.connections import encryption, opening, scout
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _ROUND_TRIPS = 5
 _FACTS = """
-select session_user, current_setting('default_transaction_read_only'),
-       (select setting from pg_settings where name = 'ssl')
+select session_user, current_setting('default_transaction_read_only')
 """
 _SYSTEM_USER_SINCE = 160000
 
@@ -46,21 +45,14 @@ def encrypted(error: TuskError, conninfo: Conninfo) -> str:
     told = dict(error.facts).get("reached", "").split(", ")
     mode = scout.effective(conninfo, "sslmode")
     if "TLS" in told or mode in {"require", "verify-ca", "verify-full"}:
-        return f"encrypted, {_verified(conninfo)}"
+        in_force = {keyword: scout.effective(conninfo, keyword) for keyword in ("sslmode", "sslrootcert")}
+        return f"encrypted, {encryption.verified(in_force)}"
     return "none agreed on"
 
 
-def _verified(conninfo: Conninfo) -> str:
-    if not scout.has_root_certificate(conninfo):
-        return "the server's certificate was not checked"
-    if scout.effective(conninfo, "sslmode") == "verify-full" or scout.effective(conninfo, "sslrootcert") == "system":
-        return "certificate and host name verified"
-    return "certificate verified, host name not"
-
-
-def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool) -> Found:
-    server = opening.server_info(conn)
-    user, read_only_default, has_tls = conn.execute(_FACTS).fetchone() or ("", "off", None)
+def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool, tunnelled: bool) -> Found:
+    server = opening.server_info(conn, tunnelled=tunnelled)
+    user, read_only_default = conn.execute(_FACTS).fetchone() or ("", "off")
     method = None
     if server.version_num >= _SYSTEM_USER_SINCE:
         method = (conn.execute("select system_user").fetchone() or (None,))[0]
@@ -77,7 +69,7 @@ def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool) -
         server=server,
         round_trip_ms=statistics.median(trips),
         tcp=_peer(conn),
-        tls=_tls(conn, in_force, server, offered=has_tls == "on"),
+        tls="; ".join(filter(None, (server.encryption.text, server.encryption.warning))),
         plain=_plain(conn, in_force),
         login=f"as {user}, {_method(conn, method)}",
         database=_database(server, read_only="asked for" if read_only else read_only_default == "on"),
@@ -89,17 +81,6 @@ def _peer(conn: psycopg.Connection[Any]) -> str:
     if host.startswith(("/", "@")):
         return f"{host}/.s.PGSQL.{port} (Unix socket)"
     return scout.at(conn.info.hostaddr or host, port)
-
-
-def _tls(conn: psycopg.Connection[Any], conninfo: Conninfo, server: ServerInfo, *, offered: bool) -> str:
-    mode = scout.effective(conninfo, "sslmode")
-    if conn.pgconn.ssl_in_use:
-        return f"{server.tls or 'TLS'}, {_verified(conninfo)}"
-    if mode == "allow":
-        return "none: sslmode=allow asks for it only where the server insists"
-    if offered:
-        return "none: the server has it, but it was not agreed on"
-    return "none: the server does not offer it"
 
 
 def _plain(conn: psycopg.Connection[Any], conninfo: Conninfo) -> str | None:

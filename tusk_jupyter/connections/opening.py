@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import failures, liveness
+from tusk_jupyter.connections import encryption, failures, liveness
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.patience import Patience
 from tusk_jupyter.connections.verbose import VerboseConnection
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.connections.encryption import Encryption
     from tusk_jupyter.connections.pooler import PoolerMode
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.secret import Secret
@@ -44,8 +45,8 @@ _SERVER = """
 select current_setting('server_version'), current_database(), current_user, current_setting('is_superuser'),
        pg_is_in_recovery()::text, coalesce(s.version, ''), coalesce(s.cipher, ''),
        (select setting from pg_settings where name = 'statement_timeout'),
-       current_setting('server_version_num'), pg_backend_pid(),
-       current_setting('client_connection_check_interval', true)
+       current_setting('server_version_num'), coalesce((select setting from pg_settings where name = 'ssl'), 'off'),
+       pg_backend_pid(), current_setting('client_connection_check_interval', true)
 from (select 1) one left join pg_stat_ssl s on s.pid = pg_backend_pid() and s.ssl
 """
 
@@ -60,7 +61,7 @@ class ServerInfo:
     user: str
     superuser: bool
     in_recovery: bool
-    tls: str | None
+    encryption: Encryption
     statement_timeout_ms: int
     backend_pid: int
     host: str
@@ -222,12 +223,12 @@ def session_settings(settings: Settings, *, checks_clients: bool) -> tuple[bytes
     return (sql.SQL("select {}").format(sql.SQL(", ").join(made)).as_bytes(),) if made else ()
 
 
-def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
+def server_info(conn: psycopg.Connection[Any], *, tunnelled: bool = False) -> ServerInfo:
     """Ask once, before the connection is handed to its session."""
     row = conn.execute(_SERVER).fetchone()
     if row is None:
         raise psycopg.OperationalError("the server did not describe itself")
-    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, pid, interval = row
+    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, pid, interval = row
     pooled = pid != conn.pgconn.backend_pid
     return ServerInfo(
         version=version.split()[0],
@@ -236,8 +237,13 @@ def server_info(conn: psycopg.Connection[Any]) -> ServerInfo:
         user=user,
         superuser=superuser == "on",
         in_recovery=recovery == "true",
-        # a pooler's way to the server is another one than ours to the pooler
-        tls=f"{tls} ({cipher})" if tls and not pooled else ("TLS" if conn.pgconn.ssl_in_use else None),
+        encryption=encryption.of(
+            conn,
+            offered=ssl == "on",
+            tunnelled=tunnelled,
+            # a pooler's way to the server is another one than ours to the pooler
+            seen_by_server=f"{tls} ({cipher})" if tls and not pooled else None,
+        ),
         statement_timeout_ms=int(timeout),
         backend_pid=pid,
         host=conn.info.host or "",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import selectors
 import socket
 import sys
@@ -158,18 +157,3 @@ def why_no_tls(conninfo: Conninfo, where: tuple[Place, ...] | None) -> str | Non
     if effective(conninfo, "sslmode") == "disable":
         return "sslmode=disable"
     return "a Unix socket has none" if where and all(place.is_socket for place in where) else None
-
-
-def has_root_certificate(conninfo: Conninfo) -> bool:
-    """Return whether libpq finds a CA: it then checks the server's chain under every sslmode.
-
-    https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
-    """
-    given = effective(conninfo, "sslrootcert")
-    if given == "system":
-        return True
-    if sys.platform == "win32":
-        default = os.path.join(os.environ.get("APPDATA", ""), "postgresql", "root.crt")  # noqa: PTH118 - may be absent
-    else:
-        default = os.path.expanduser("~/.postgresql/root.crt")  # noqa: PTH111 - no exception without a home
-    return os.path.exists(given or default)  # noqa: PTH110

@@ -2,18 +2,16 @@
 
 What a server says before a session exists is in its own language, and psycopg's exception has no SQLSTATE for it. libpq
 has one, and tells it under ``PQERRORS_VERBOSE``, with the name of the server's routine. psycopg has no way to set that
-before the connection is made, so the steps of its generator are taken here, with one call more, by ctypes on the libpq
-that psycopg itself has loaded. A second attempt after a failed one, only to hear the code, was refused: it cannot be
-known without the code whether the password was wrong, and each wrong one counts towards a lock-out.
+before the connection is made, so the steps of its generator are taken here, with one call more. A second attempt after
+a failed one, only to hear the code, was refused: without the code nobody knows whether the password was wrong, and each
+wrong one counts towards a lock-out.
 
-Where libpq's symbol is not found (psycopg's Windows wheels hide it) everything works, without the codes.
+Where libpq's function is not found, see :mod:`~tusk_jupyter.connections.libpq`, everything works, without the codes.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import importlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,8 +20,9 @@ import psycopg
 from psycopg import pq, waiting
 from psycopg.errors import finish_pgconn
 
+from tusk_jupyter.connections import libpq
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
     from psycopg.abc import PQGenConn
@@ -87,23 +86,6 @@ def _message(pgconn: PGconn) -> str:
 
 
 def _set_verbosity(pgconn: PGconn, verbosity: int) -> None:
-    call, pointer = _call(), getattr(pgconn, "pgconn_ptr", None)
+    call, pointer = libpq.function("PQsetErrorVerbosity", ctypes.c_int, ctypes.c_int), libpq.pointer(pgconn)
     if call is not None and pointer is not None:
         call(pointer, verbosity)
-
-
-@functools.cache
-def _call() -> Callable[[int, int], int] | None:
-    """Return ``PQsetErrorVerbosity`` of the libpq that psycopg uses."""
-    try:
-        if pq.__impl__ == "python":
-            library: ctypes.CDLL = vars(importlib.import_module("psycopg.pq._pq_ctypes"))["pq"]
-        else:
-            # a search in an extension module goes on in the libraries it is linked with
-            library = ctypes.CDLL(importlib.import_module(f"psycopg_{pq.__impl__}.pq").__file__)
-        found = library.PQsetErrorVerbosity
-    except (ImportError, OSError, AttributeError, KeyError):
-        return None
-    # a prototype of our own: the one of the library belongs to psycopg
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-    return prototype(ctypes.cast(found, ctypes.c_void_p).value or 0)

@@ -114,8 +114,10 @@ def report(connection: Connection, *more: str) -> ConnectReport:
         )
     if server is None:
         return ConnectReport(connection.name, "?", "?", "?", None, read_only, tuple(notes))
+    if server.encryption.warning is not None:
+        notes.append(f"{server.encryption.text}: {server.encryption.warning}")
     if server.in_recovery:
         notes.append("the server is a standby: it accepts no writes")
     return ConnectReport(
-        connection.name, server.version, server.dbname, server.user, server.tls, read_only, tuple(notes)
+        connection.name, server.version, server.dbname, server.user, server.encryption.text, read_only, tuple(notes)
     )

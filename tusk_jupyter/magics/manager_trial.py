@@ -87,8 +87,8 @@ def summary(walk: Walk) -> str:
         return "connected and closed again"
     trip = f", {max(walk.round_trip_ms, 0.1):.1f} ms a round trip" if walk.round_trip_ms is not None else ""
     standby = ", a standby" if server.in_recovery else ""
-    tls = server.tls or "no TLS"
-    return f"PostgreSQL {server.version}{standby}, database {server.dbname} as {server.user}, {tls}{trip}"
+    who = f"database {server.dbname} as {server.user}"
+    return f"PostgreSQL {server.version}{standby}, {who}, {server.encryption.text}{trip}"
 
 
 def _answer(walk: Walk, target: str) -> dict[str, Any]:

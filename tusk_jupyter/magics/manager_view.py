@@ -152,7 +152,7 @@ def _opened(row: ConnectionRow, connection: Connection, *, is_current: bool) -> 
         words=", ".join(filter(None, ["connected", "current" if is_current else None, transaction])),
         small=small,
         tone="warn" if transaction else "quiet",
-        server=f"PostgreSQL {server.version} · {server.tls or 'no TLS'}" if server is not None else None,
+        server=f"PostgreSQL {server.version} · {server.encryption.text}" if server is not None else None,
         pool=pool,
         transaction=transaction,
     )

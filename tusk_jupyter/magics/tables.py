@@ -93,7 +93,7 @@ def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
         "pid": session.backend_pid if session is not None else None,
         "transaction": f"{transaction.state}, {transaction.statements} statements" if transaction else "none",
         "server": server.version if server is not None else None,
-        "tls": (server.tls or "none") if server is not None else None,
+        "tls": server.encryption.text if server is not None else None,
         "route": connection.route.text or "direct",
     }
 

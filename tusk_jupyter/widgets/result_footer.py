@@ -120,7 +120,7 @@ class StatusLine(Twins):
 
 @dataclass(frozen=True, slots=True)
 class ConnectReport(Twins):
-    """What ``%tusk_connect`` prints; ``tls`` is the protocol («TLSv1.3»), or None without any."""
+    """What ``%tusk_connect`` prints; ``tls`` says how the connection is encrypted, and whether at all."""
 
     name: str
     server_version: str

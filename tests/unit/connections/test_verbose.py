@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import ctypes
+
 import psycopg
 import pytest
 
-from tusk_jupyter.connections import diagnoses, verbose
+from tusk_jupyter.connections import diagnoses, libpq, verbose
 from tusk_jupyter.connections.conninfo import parse
 from tusk_jupyter.connections.failures import connect_error, unready
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed
@@ -55,4 +57,5 @@ def test_a_code_that_nobody_knows_has_no_rule():
 
 
 def test_psycopgs_libpq_has_the_function():
-    assert verbose._call() is not None
+    assert libpq.function("PQsetErrorVerbosity", ctypes.c_int, ctypes.c_int) is not None
+    assert libpq.function("PQsetNothing", ctypes.c_int) is None
