@@ -280,14 +280,14 @@ class Connection:
     def _server_info(self, conn: psycopg.Connection[Any], password: Secret | None, limit: float) -> ServerInfo:
         from tusk_jupyter.connections import opening, pooler
 
-        tunnelled = self.target.ssh is not None
-        info = opening.server_info(conn, tunnelled=tunnelled)
+        read_only, tunnelled = self.target.settings.read_only, self.target.ssh is not None
+        info = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
         if info.pooler is None:
             return info
         mode = pooler.mode_of(conn, lambda: opening.log_in(self.route.conninfo(limit), password, limit), limit)
         if mode == "session":
             opening.apply_through_pooler(conn, self.target.settings, limit)
-            info = opening.server_info(conn, tunnelled=tunnelled)
+            info = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
         return replace(info, pooler=mode)
 
     def _open(self, password: Secret | None, limit: float) -> psycopg.Connection[Any] | Refused:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tusk_jupyter.connections import encryption, opening, scout
+from tusk_jupyter.connections import encryption, opening, powers, scout
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,7 +51,7 @@ def encrypted(error: TuskError, conninfo: Conninfo) -> str:
 
 
 def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool, tunnelled: bool) -> Found:
-    server = opening.server_info(conn, tunnelled=tunnelled)
+    server = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
     user, read_only_default = conn.execute(_FACTS).fetchone() or ("", "off")
     method = None
     if server.version_num >= _SYSTEM_USER_SINCE:
@@ -104,8 +104,10 @@ def _database(server: ServerInfo, *, read_only: bool | Literal["asked for"]) -> 
     facts.append("superuser" if server.superuser else "no superuser")
     if server.in_recovery:
         facts.append("read-only: the server is a standby")
+    elif read_only == "asked for":
+        return f"{', '.join(facts)}, read-only, as asked for: it {powers.warning(server.powers)}"
     elif read_only:
-        facts.append("read-only, as asked for" if read_only == "asked for" else "read-only by default")
+        facts.append("read-only by default")
     else:
         facts.append("reads and writes")
     return "; ".join(filter(None, (", ".join(facts), server.waited)))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import encryption, failures, liveness
+from tusk_jupyter.connections import encryption, failures, liveness, powers
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.patience import Patience
 from tusk_jupyter.connections.verbose import VerboseConnection
@@ -73,6 +73,8 @@ class ServerInfo:
     checks_clients: bool = False
     # that the server was starting up, where it let us wait
     waited: str | None = None
+    # of a read-only connection's role: what no read-only transaction holds back
+    powers: tuple[str, ...] = ()
     # how the pooler in between lends its connections, as far as that is known
     pooler: PoolerMode | None = None
 
@@ -211,7 +213,7 @@ def session_settings(settings: Settings, *, checks_clients: bool) -> tuple[bytes
     values = {
         "statement_timeout": settings.statement_timeout,
         "lock_timeout": settings.lock_timeout,
-        # a belt: whatever runs on it begins its transactions READ ONLY besides
+        # the second line of defence: the first is each statement's own transaction, which no SET undoes
         "default_transaction_read_only": "on" if settings.read_only else None,
         "client_connection_check_interval": CHECK_INTERVAL if checks_clients else None,
     }
@@ -223,7 +225,7 @@ def session_settings(settings: Settings, *, checks_clients: bool) -> tuple[bytes
     return (sql.SQL("select {}").format(sql.SQL(", ").join(made)).as_bytes(),) if made else ()
 
 
-def server_info(conn: psycopg.Connection[Any], *, tunnelled: bool = False) -> ServerInfo:
+def server_info(conn: psycopg.Connection[Any], *, read_only: bool, tunnelled: bool = False) -> ServerInfo:
     """Ask once, before the connection is handed to its session."""
     row = conn.execute(_SERVER).fetchone()
     if row is None:
@@ -253,4 +255,5 @@ def server_info(conn: psycopg.Connection[Any], *, tunnelled: bool = False) -> Se
         checks_clients=interval == CHECK_INTERVAL,
         pooler="unknown" if pooled else None,
         waited=getattr(conn, "waited", None),
+        powers=powers.ask(conn) if read_only else (),
     )

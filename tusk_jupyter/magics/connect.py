@@ -108,10 +108,9 @@ def report(connection: Connection, *more: str) -> ConnectReport:
     read_only = connection.target.settings.read_only
     notes = [*connection.target.notes, *filter(None, (connection.take_waited(),)), *more]
     if read_only:
-        notes.append(
-            "read-only protects against mistakes; security against others is a role without write rights"
-            + (" (this role is a superuser)" if server is not None and server.superuser else "")
-        )
+        from tusk_jupyter.connections import powers
+
+        notes.append(f"read-only {powers.warning(server.powers if server is not None else ())}")
     if server is None:
         return ConnectReport(connection.name, "?", "?", "?", None, read_only, tuple(notes))
     if server.encryption.warning is not None:

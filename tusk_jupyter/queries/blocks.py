@@ -1,4 +1,8 @@
-"""``with tusk.transaction(): …``: a block of Python whose cells and calls are one transaction."""
+"""``with tusk.transaction(): …``: a block of Python whose cells and calls are one transaction.
+
+On a read-only connection it is one read-only transaction with one snapshot, and it ends in ROLLBACK:
+what PostgreSQL lets a read-only transaction leave behind (large objects before 16, NOTIFY) is undone with it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,31 @@ SAVEPOINT = "tusk_block"
 def transaction(connection: Connection) -> Iterator[None]:
     """BEGIN … COMMIT around the block, ROLLBACK on any exception; inside an open transaction, a savepoint instead.
 
+    On a read-only connection BEGIN READ ONLY … ROLLBACK.
+
     Until the block ends the connection opens no new session: statements after a loss would be saved one by one.
 
     :raises QueryFailed: when the block ended well but its transaction had failed, so that nothing could be committed.
     :raises ConnectionLost: when the session went away within the block.
     """
     with connection.pinned() as session:
-        yield from _block(session)
+        if connection.target.settings.read_only and session.transaction_status == "IDLE":
+            yield from _read_only_block(session)
+        else:
+            yield from _block(session)
+
+
+def _read_only_block(session: Session) -> Iterator[None]:
+    _run(session, "begin read only")
+    try:
+        # the snapshot: one for the whole block, and none can make it write from now on
+        _run(session, "select 1")
+        yield
+    finally:
+        if session.lost is None and session.transaction_status in {"INTRANS", "INERROR"}:
+            _run(session, "rollback")
+    if session.lost is not None:
+        raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
 
 
 def _block(session: Session) -> Iterator[None]:

@@ -152,7 +152,8 @@ def transaction_control(statement: Statement) -> str | None:
     if words[:2] == ("PREPARE", "TRANSACTION"):
         return "PREPARE TRANSACTION"
     setting = _setting(statement)
-    return "SET TRANSACTION" if first == "SET" and setting in _TRANSACTION_SETTINGS else None
+    # RESET too: before 16 it makes a read-only transaction a writing one
+    return "SET TRANSACTION" if setting in _TRANSACTION_SETTINGS else None
 
 
 def is_setting(statement: Statement) -> bool:

@@ -3,7 +3,8 @@
 ``--limit`` reads a plain query through a cursor, in a transaction of its own if none is open, so that nothing is left
 running on the session; the cursor asks for one row more than it keeps, and so «more rows exist» is known, not guessed.
 Read-only statements run in a ``BEGIN READ ONLY`` of their own that ends in ``ROLLBACK`` (``COMMIT`` for ``SET``, which
-would vanish otherwise). What we send around a statement is never cancelled by its cancel: it cleans up.
+would vanish otherwise): :mod:`~tusk_jupyter.queries.read_only` says what that holds back. What we send after a
+statement is never cancelled by its cancel: it cleans up.
 """
 
 from __future__ import annotations
@@ -82,11 +83,15 @@ class Delivery:
                 self._end_savepoint(failed=failed)
 
     def _deliver(self, command: Command) -> None:
-        if self.sink.describes and not self._described(command):
-            return
         if self.options.read_only:
             self._run_read_only(command)
-        elif self.options.limit is not None and classify.reads_only_shape(self.statement):
+        else:
+            self._run_as_asked(command)
+
+    def _run_as_asked(self, command: Command) -> None:
+        if self.sink.describes and not self._described(command):
+            return
+        if self.options.limit is not None and classify.reads_only_shape(self.statement):
             self._run_cursor(command, self.options.limit)
         else:
             self._send(command)
@@ -188,18 +193,38 @@ class Delivery:
             self.reply = ended if failed else Reply(f"SELECT {self.sink.kept}", None, None)
 
     def _run_read_only(self, command: Command) -> None:
-        keep = classify.is_setting(self.statement)
-        self._internal("begin read only")
-        # the snapshot makes SET TRANSACTION READ WRITE fail with 25001
-        self._internal("select 1")
+        if not self._alone:
+            # whoever opened it: from here on nothing in it can make it write again
+            if self._guards("set transaction read only"):
+                self._run_as_asked(command)
+                self._say_what_ends()
+            return
         try:
-            self._send(command)
+            # the snapshot makes SET TRANSACTION READ WRITE fail with 25001
+            if self._guards("begin read only") and self._guards("select 1"):
+                self._run_as_asked(command)
         finally:
             if self.session.lost is None:
-                ended = self.session.transaction_status == "IDLE"
-                self._internal("commit" if keep else "rollback")
-                if ended:
-                    self.notes.append("the statement ended the read-only transaction by itself")
+                self._end_read_only()
+
+    def _guards(self, text: str) -> bool:
+        """Send what protects, which a cancel may hit; return whether it does, for else nothing must follow."""
+        self.reply = self.session.run(self.token, Command(text.encode()))
+        return self.reply.error is None
+
+    def _end_read_only(self) -> None:
+        if self.session.transaction_status == "IDLE":
+            if self.reply.error is None:
+                self.notes.append("the statement ended the read-only transaction by itself")
+            return
+        self._internal("commit" if classify.is_setting(self.statement) else "rollback")
+        if self.session.lost is None and self.session.transaction_status != "IDLE":
+            # the next statement would run in what this one left, and a ROLLBACK of the user's is refused
+            self.session.abandon("the read-only transaction of a statement could not be ended")
+
+    def _say_what_ends(self) -> None:
+        if self.reply.error is None and classify.is_setting(self.statement):
+            self.notes.append("the setting ends with the block, whose read-only transaction is rolled back")
 
     def _takes_savepoint(self) -> bool:
         return self.session.transaction_status == "INTRANS" and classify.transaction_control(self.statement) is None

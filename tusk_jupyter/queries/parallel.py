@@ -267,7 +267,8 @@ class ParallelDelivery(Delivery):
         except ConversionError as error:
             error.facts = (*error.facts, ("part", f"{member.number + 1}; its rows are counted from 1"))
             raise
-        member.session.run(None, Command(b"commit"))
+        # a read-only transaction may leave something behind all the same: see queries/read_only.py
+        member.session.run(None, Command(b"rollback" if self.options.read_only else b"commit"))
 
 
 def _lost(name: str, loss: SessionLostError) -> ConnectionLost:

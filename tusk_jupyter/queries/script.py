@@ -126,7 +126,7 @@ class Script:
         return execution, outcome
 
     def _bind(self, statement: Statement) -> binding.Bound:
-        refuse(statement, is_read_only=self.options.read_only)
+        refuse(statement, is_read_only=self.options.read_only, within=self.session.transaction_status != "IDLE")
         conforming = self.session.parameter("standard_conforming_strings") != "off"
         try:
             return binding.bind(
@@ -198,8 +198,11 @@ class Script:
             )
 
 
-def refuse(statement: Statement, *, is_read_only: bool) -> None:
-    """Refuse, before anything is sent, what would harm the session or the promise of read-only."""
+def refuse(statement: Statement, *, is_read_only: bool, within: bool) -> None:
+    """Refuse, before anything is sent, what would harm the session or the promise of read-only.
+
+    :param within: whether a transaction is open, as one is in ``with tusk.transaction()``.
+    """
     copying = classify.copies_stdin_or_stdout(statement)
     if copying is not None:
         way = "FROM STDIN" if copying == "in" else "TO STDOUT"
@@ -209,8 +212,9 @@ def refuse(statement: Statement, *, is_read_only: bool) -> None:
             else "SELECT: its rows come back as a DataFrame, whose to_csv writes a file"
         )
         raise InvalidInput(f"COPY {way} has no stream to work with in a cell", advice=f"Nothing was run. Use {other}.")
-    if is_read_only and (reason := read_only.refusal(statement)) is not None:
+    if is_read_only and (reason := read_only.refusal(statement, within=within)) is not None:
         raise InvalidInput(
             f"this connection is read-only: {reason}",
-            advice="Nothing was run. Each statement runs in a read-only transaction of its own here.",
+            advice="Nothing was run. Each statement runs in a read-only transaction of its own here, or all those of a "
+            "with tusk.transaction() block in one, and that is rolled back.",
         )
