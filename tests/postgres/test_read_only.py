@@ -6,11 +6,14 @@ connection sees afterwards.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
 import tusk_jupyter
-from tusk_jupyter.errors import InvalidInput, QueryFailed
+from tests.waiting import running, wait_until
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryFailed
 from tusk_jupyter.queries.binding import Bound
 from tusk_jupyter.queries.delivery import Options
 from tusk_jupyter.queries.endings import Source
@@ -71,7 +74,8 @@ def still_read_only(only, database):
 
 def check(only, database):
     assert rows(database) == [1]
-    assert only.live_session.transaction_status == "IDLE"
+    # after a cancel the session gives what may still be under way something harmless to hit
+    wait_until(lambda: only.live_session.transaction_status == "IDLE")
     with pytest.raises(QueryFailed) as caught:
         tusk_jupyter.sql("insert into kept values (9)")
     assert caught.value.sqlstate == "25006"
@@ -484,6 +488,126 @@ def test_limit_and_files_read_as_ever(read_only_cells, tmp_path, monkeypatch):
     assert (tmp_path / "out.csv").read_text().split() == ["a", "1"]
     read_only_cells.run("%%sql --limit 1 y <<\nselect a from kept order by a")
     assert read_only_cells.ns["y"]["a"].tolist() == [1]
+
+
+# -- what stops it --------------------------------------------------------------------------------------------------
+
+
+def stopped(tusk, database, statement, fragment):
+    """Run a statement in a thread, cancel it when the server runs ``fragment``, and return what came of it."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(tusk_jupyter.sql, statement)
+        wait_until(lambda: running(database, fragment))
+        tusk.queries.cancel_all()
+        return future.exception(timeout=20)
+
+
+@pytest.mark.usefixtures("still_read_only")
+@pytest.mark.parametrize("statement", ["select pg_sleep(60)", "set work_mem = '5MB'; select pg_sleep(60)"])
+def test_a_cancel_leaves_the_session_idle_and_read_only(tusk, only, database, statement):
+    session = only.live_session
+    assert isinstance(stopped(tusk, database, statement, "pg_sleep"), QueryCancelled)
+    assert only.live_session is session
+
+
+@pytest.fixture
+def no_safe_snapshot(only, database):
+    """Let the snapshot of a deferrable transaction wait, as PostgreSQL has it wait for a writing serializable one."""
+    with psycopg.connect(database) as other:
+        other.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+        other.execute("insert into kept values (100)")
+        tusk_jupyter.sql("set default_transaction_isolation = 'serializable'; set default_transaction_deferrable = on")
+        yield
+        other.rollback()
+    tusk_jupyter.sql("set default_transaction_deferrable = off; set statement_timeout = 0")
+
+
+def locks(database):
+    return look(database, "select 1 from pg_locks where locktype = 'advisory' and objid = 4711")
+
+
+@pytest.mark.usefixtures("still_read_only", "no_safe_snapshot")
+def test_nothing_runs_when_its_protection_could_not_be_had(only, database):
+    tusk_jupyter.sql("set statement_timeout = '200ms'")
+    with pytest.raises(QueryCancelled):
+        tusk_jupyter.sql("select pg_advisory_lock(4711)")
+    assert only.live_session.transaction_status == "IDLE"
+    assert locks(database) == []
+
+
+@pytest.mark.usefixtures("still_read_only", "no_safe_snapshot")
+def test_a_cancel_reaches_what_protects_as_well(tusk, only, database):
+    session = only.live_session
+    assert isinstance(stopped(tusk, database, "select pg_advisory_lock(4711)", "select 1"), QueryCancelled)
+    assert only.live_session is session
+    assert locks(database) == []
+
+
+# -- what no client can close: it happens, and the warning above is all that there is ---------------------------------
+
+AT_ONCE = {
+    "checkpoint": "select checkpoints_req from pg_stat_bgwriter",
+    "select pg_reload_conf()": "select pg_conf_load_time()",
+    "select pg_stat_reset()": "select stats_reset from pg_stat_database where datname = current_database()",
+    "select pg_switch_wal() from pg_logical_emit_message(false, 'tusk', 'x')": "select pg_current_wal_insert_lsn()",
+    "select pg_logical_emit_message(false, 'tusk', 'x')": "select pg_current_wal_insert_lsn()",
+    "select pg_create_physical_replication_slot('tusk_slot')": "select count(*) from pg_replication_slots",
+    "select pg_drop_replication_slot('tusk_slot')": "select count(*) from pg_replication_slots",
+}
+
+
+@pytest.mark.usefixtures("still_read_only")
+def test_what_the_server_does_at_once_stays(database, server):
+    for statement, seen in AT_ONCE.items():
+        if statement == "checkpoint" and server.version >= 17:
+            continue  # counted elsewhere since
+        before = look(database, seen)
+        tusk_jupyter.sql(statement)
+        wait_until(lambda seen=seen, before=before: look(database, seen) != before, otherwise=statement)
+
+
+@pytest.mark.usefixtures("still_read_only")
+def test_server_files_and_programs_are_not_closable(database, server):
+    look(database, "select lo_from_bytea(4711, 'x')")
+    for number, statement in enumerate(
+        ["copy kept to '{}'", "copy kept to program 'cat > {}'", "select lo_export(4711, '{}')"]
+    ):
+        path = server.root / "data" / f"left_{number}"
+        tusk_jupyter.sql(statement.format(path))
+        assert look(database, "select size > 0 from pg_stat_file(%s)", str(path)) == [(True,)]
+
+
+@pytest.mark.usefixtures("still_read_only")
+def test_another_session_is_not_closable(database):
+    with psycopg.connect(database, autocommit=True) as victim:
+        tusk_jupyter.sql("select pg_terminate_backend(:pid)", pid=victim.info.backend_pid)
+        with pytest.raises(psycopg.OperationalError):
+            victim.execute("select 1")
+
+
+def test_dblink_is_not_closable(only, database):
+    need(database, "dblink")
+    look(database, "create extension dblink")
+    tusk_jupyter.sql("select dblink_exec(:where, 'insert into kept values (77)')", where=database)
+    assert rows(database) == [1, 77]
+
+
+def test_before_16_a_sequence_is_not_closable(only, database, server):
+    advanced = "do $$ begin reset transaction_read_only; perform nextval('numbers'); end $$"
+    if server.version >= 16:
+        with pytest.raises(QueryFailed):
+            tusk_jupyter.sql(advanced)
+        return
+    tusk_jupyter.sql(advanced)
+    # numbers are never given back, by any ROLLBACK
+    assert look(database, "select is_called from numbers") == [(True,)]
+
+
+def test_a_connection_of_the_pool_is_python_s_and_not_closable(only, database):
+    with only.pool.borrow() as conn:
+        conn.execute("set default_transaction_read_only = off")
+        conn.execute("insert into kept values (77)")
+    assert rows(database) == [1, 77]
 
 
 # -- what is said of it ---------------------------------------------------------------------------------------------

@@ -200,8 +200,10 @@ class Delivery:
                 self._say_what_ends()
             return
         try:
-            # the snapshot makes SET TRANSACTION READ WRITE fail with 25001
-            if self._guards("begin read only") and self._guards("select 1"):
+            # the snapshot makes SET TRANSACTION READ WRITE fail with 25001. Of SET it is not asked: it may have to wait
+            # for one (SERIALIZABLE DEFERRABLE), which only another SET ends
+            setting = classify.is_setting(self.statement)
+            if self._guards("begin read only") and (setting or self._guards("select 1")):
                 self._run_as_asked(command)
         finally:
             if self.session.lost is None:

@@ -24,7 +24,7 @@ Not closable by any client
     files and programs of the server: COPY TO a file or PROGRAM, lo_export, pg_file_write, untrusted languages, LOAD;
     other sessions: dblink, pg_terminate_backend, pg_cancel_backend;
     what the server does at once: pg_reload_conf, CHECKPOINT, pg_stat_reset, pg_switch_wal, replication slots,
-    pg_logical_emit_message;
+    pg_logical_emit_message; before 16 the numbers of a sequence, after RESET transaction_read_only in a DO;
     Python: a connection borrowed from the pool, psycopg beside us.
 
 So it protects against mistakes, and says so where it connects; :mod:`~tusk_jupyter.connections.powers` tells which
