@@ -1,16 +1,19 @@
 """Mask passwords in a text that is about to leave: an error, an event, a line of the log.
 
-The secrets that are known are looked for in every spelling they travel in, because libpq, SQLAlchemy URLs, Python and
-HTML each quote in their own way; the places where passwords stand are masked besides, for those nobody told us of. It
-is the last line of defence: no text is *built* from a password anywhere.
+The secrets that are known are looked for in every spelling they travel in (:mod:`~tusk_jupyter.spellings`), because
+libpq, SQLAlchemy URLs, Python and HTML each quote in their own way; the places where passwords stand are masked
+besides, for those nobody told us of. It is the last line of defence: no text is *built* from a password anywhere.
+
+A mask tells that what it hides is the password, so a word that would stand there anyway is no place for one: with the
+password ``postgres``, ``role "****" does not exist`` would tell it to everybody. Such passwords (a word of libpq's
+messages, a short number, a part of the user's, host's or database's name: :func:`unspoken`) are masked only where
+passwords stand.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +21,16 @@ if TYPE_CHECKING:
     from tusk_jupyter.secret import Secret
 
 _MASK = "****"
-_SHORT = 4
 _FLAGS = re.IGNORECASE | re.DOTALL
 _USER = re.compile(r"://[^\s/?#:@]*:")
 _BARE_USER = re.compile(r"(?:^|[^\w.+%-])[\w.+%-]+:(?!/)")
+# what follows the first colon of a URL is no password where it is a port; a JSON text goes on behind such a quote
+_PORT = re.compile(r"\d{1,5}(?:[/?#,]|\Z)")
+_JSON = re.compile(r"(\"[,:}\]])")
+# a raw blank is a slip: from the first colon to the next @
+_WITH_BLANKS = re.compile(
+    r"(\bpostgres(?:ql)?(?:\+\w{1,20})?://[^\s:/@]{0,200}:)(?!\d{1,5}(?:[\s/?#,]|\Z))[^\s@]{0,200}\s[^@]{0,200}(?=@)"
+)
 _SIGNS = ("password", "passwd", "passphrase", "pwd", "identified")
 # the value as libpq quotes it, and that again doubled or with backslashes, as it stands in a literal of SQL
 _PAIR = re.compile(
@@ -36,15 +45,14 @@ _ITEM = re.compile(r"(password[\"']\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     """Mask these secrets in every spelling they travel in, and whatever stands where a password stands.
 
-    A secret of fewer than four characters is masked only as a word of its own: masking each ``a`` of a message would
-    spell the password out.
+    A secret of fewer than four characters is masked only as a word of its own.
     """
-    forms = {form for secret in secrets for form in _spellings(secret.reveal())}
-    for form in sorted(forms, key=len, reverse=True):
-        pattern = rf"(?<!\w){re.escape(form)}(?!\w)" if len(form) < _SHORT else re.escape(form)
-        text = re.sub(pattern, _MASK, text)
-    if "://" in text:
-        text = re.sub(r"\S+", lambda word: _without_password(word[0]), text)
+    if known := [secret.reveal() for secret in secrets]:
+        from tusk_jupyter.spellings import found
+
+        for start, end in reversed(found(text, known)):
+            text = f"{text[:start]}{_MASK}{text[end:]}"
+    text = without_url_passwords(text)
     folded = text.lower()
     if any(sign in folded for sign in _SIGNS):
         # a line of the log has 20 µs: a search that ignores case costs 5, one for a character nothing
@@ -64,28 +72,27 @@ def redact_typed(text: str) -> str:
     For a line that the user typed and for what we say of it; in a server's words ``mailto:ana@host`` is data.
     """
     if "@" in text:
-        text = re.sub(r"\S+", lambda word: _without_password(word[0], _BARE_USER), text)
+        text = re.sub(r"\S+", lambda word: _without_password(without_url_passwords(word[0]), _BARE_USER), text)
     return redact(text)
+
+
+def unspoken(secrets: Iterable[Secret], *said: str | None) -> list[Secret]:
+    """Return the secrets that can be looked for in a text that says these words: a part of one is not told by it."""
+    words = [word.casefold() for word in said if word]
+    return [secret for secret in secrets if not any(secret.reveal().casefold() in word for word in words)]
+
+
+def without_url_passwords(text: str) -> str:
+    """Mask the passwords of URLs: from the first colon behind ``://`` to the last ``@`` of the word."""
+    if "://" not in text or "@" not in text:
+        return text
+    text = _WITH_BLANKS.sub(rf"\g<1>{_MASK}", text)
+    return re.sub(r"\S+", lambda word: "".join(map(_without_password, _JSON.split(word[0]))), text)
 
 
 def _without_password(word: str, start: re.Pattern[str] = _USER) -> str:
     """Mask from a URL's first ``user:`` to the word's last ``@``; one pattern for both takes quadratic time."""
     user, end = start.search(word), word.rfind("@")
-    return f"{word[: user.end()]}{_MASK}{word[end:]}" if user and end >= user.end() else word
-
-
-def _spellings(secret: str) -> set[str]:
-    """Return the secret raw, percent-encoded, and quoted for libpq, SQL, Python, JSON, HTML and base64."""
-    if not secret.strip():
-        return set()
-    import base64
-    import html  # 1 ms, and every load has a line of the log masked
-
-    raw = secret.encode(errors="surrogatepass")
-    encoded = {quote(raw, safe=safe) for safe in ("", "/", "!$&'()*+,;=", "!$&'()*+,;=:/?#[]")} | {quote_plus(raw)}
-    lowered = {re.sub(r"%[0-9A-F]{2}", lambda hit: hit[0].lower(), form) for form in encoded}
-    libpq = secret.replace("\\", "\\\\").replace("'", "\\'")
-    quoted = {libpq, secret.replace("'", "''"), libpq.replace("\\'", "''"), html.escape(secret)}
-    escaped = {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    based = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    return {secret} | encoded | lowered | quoted | escaped | based
+    if user is None or end < user.end() or _PORT.match(word, user.end()):
+        return word
+    return f"{word[: user.end()]}{_MASK}{word[end:]}"

@@ -39,6 +39,8 @@ PURE = [
     "connections/ssh_known_hosts",
     "preferences",
     "redaction",
+    "secret_literals",
+    "spellings",
     "connections/keywords",
     "errors",
     "advice/__init__",

@@ -6,10 +6,12 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from tests.fix_postgres import PASSWORD
-from tusk_jupyter.redaction import redact
+from tusk_jupyter.redaction import redact, redact_typed, unspoken
 from tusk_jupyter.secret import Secret
 
 SPELLINGS = {
@@ -24,6 +26,17 @@ SPELLINGS = {
     "json": json.dumps(PASSWORD)[1:-1],
     "html": html.escape(PASSWORD),
     "base64": base64.b64encode(PASSWORD.encode()).decode(),
+    "base64 within": base64.b64encode(f"u:{PASSWORD}".encode()).decode()[4:-4],
+    "hex": PASSWORD.encode().hex(),
+    "only what must be": PASSWORD.replace("%", "%25").replace("@", "%40").replace("/", "%2f"),
+    "percent, twice": quote(quote(PASSWORD, safe=""), safe=""),
+    "sql within sql": PASSWORD.replace("'", "''''"),
+    "json within json": json.dumps(json.dumps(PASSWORD))[3:-3],
+    "html, decimal": "".join(f"&#{ord(c)};" if c in "'\"&" else c for c in PASSWORD),
+    "escapes of bytes": "".join(f"\\x{byte:02x}" for byte in PASSWORD.encode()),
+    "wrapped": PASSWORD[:9] + "\n    " + PASSWORD[9:],
+    "cut off": PASSWORD[:13] + "…",
+    "cut off before": "..." + PASSWORD[3:],
 }
 
 
@@ -32,8 +45,71 @@ def test_a_known_secret_is_masked_however_it_is_quoted(spelling):
     shown = redact(f"before {spelling} after", [Secret(PASSWORD)])
     assert spelling not in shown
     assert "canary-Zq7" not in shown
-    assert shown.startswith("before ****")
-    assert shown.endswith("after")
+    assert shown.replace("…", "").replace("...", "") == "before **** after"
+
+
+HARD = [
+    "p%41ss w@rd", "a:b/c?d#e", "back\\slash\\", "it's \"it\"", "new\nline", "tab\there", "nul\0byte", "pässwörd", "пароль1",
+    "\U0001f511key\U0001f511", "lone\udc80surrogate", "%%%%", "''''", "\\\\\\\\", "$(dollar)", "{brace}", "a+b c", "…dots…",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", HARD)
+def test_no_character_makes_a_known_secret_come_through(secret):
+    raw = secret.encode(errors="surrogatepass")
+    percent = quote(raw, safe="")
+    spellings = [
+        secret, percent, percent.lower(), quote(raw), quote_plus(raw), quote(percent), repr(secret)[1:-1],
+        json.dumps(secret)[1:-1], html.escape(secret), secret.replace("'", "''"), raw.hex(),
+        secret.replace("\\", "\\\\").replace("'", "\\'"),
+    ]  # fmt: skip
+    for spelling in spellings:
+        assert redact(f"it is <{spelling}>, they said", [Secret(secret)]) == "it is <****>, they said", spelling
+
+
+@given(st.text(min_size=4, max_size=30).filter(lambda text: text.strip() and not text.isascii()), st.text(max_size=20))
+def test_a_known_secret_is_masked_in_any_text(secret, around):
+    assert secret not in redact(f"{around}|{secret}|{around}", [Secret(secret)])
+
+
+def test_the_end_of_a_long_text_may_be_a_cut():
+    long = "x " * 600
+    assert redact(long + "canary-Zq7", [Secret(PASSWORD)]) == long + "****"
+    assert redact("no cut: cana", [Secret(PASSWORD)]) == "no cut: cana"
+
+
+LIBPQ = [
+    'connection to server at "127.0.0.1", port 5432 failed: FATAL:  password authentication failed for user "postgres"',
+    'connection to server at "localhost" (::1), port 5432 failed: Connection refused within 1 s',
+    "a server is known by its name",
+]
+
+
+@pytest.mark.parametrize("password", ["a", "1", "127", "is", "postgres", "password", "server", "Connection", "secret"])
+@pytest.mark.parametrize("text", LIBPQ)
+def test_a_mask_does_not_tell_a_password_that_is_a_word_of_the_message(password, text):
+    assert redact(text, [Secret(password)]) == text
+    assert redact(f"{text} password={password}", [Secret(password)]) == f"{text} password=****"
+
+
+def test_nor_one_that_is_a_part_of_what_the_message_says():
+    secrets = [Secret(text) for text in ("shop", "5433", "Ana", "db.example", "canary-Zq7")]
+    assert unspoken(secrets, "shop_eu", "ana", "db.example.org", "5433", None, "") == [Secret("canary-Zq7")]
+    assert unspoken(secrets) == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("%tusk_connect postgresql://me:my hush word@h/db -n x", "%tusk_connect postgresql://me:****@h/db -n x"),
+        ("%sql postgres+psycopg://me:1hush more@h/db", "%sql postgres+psycopg://me:****@h/db"),
+        ("me:hush@h/db, ana@x", "me:****@h/db, ana@x"),
+        ("postgresql://h:5432/db is ana@x's", "postgresql://h:5432/db is ana@x's"),
+        ("postgresql://h:5432 or ana@x", "postgresql://h:5432 or ana@x"),
+    ],
+)
+def test_what_a_user_types_is_masked_as_it_was_meant(text, shown):
+    assert redact_typed(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -77,7 +153,7 @@ def test_a_longer_secret_is_masked_before_one_it_contains():
 
 
 def test_a_short_secret_is_masked_only_as_a_word():
-    assert redact("a bad hat: a", [Secret("a")]) == "**** bad hat: ****"
+    assert redact("qt bad hqt: qt", [Secret("qt")]) == "**** bad hqt: ****"
 
 
 @pytest.mark.parametrize("blank", ["", " "])

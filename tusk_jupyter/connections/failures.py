@@ -20,7 +20,7 @@ from tusk_jupyter.connections import diagnoses, verbose
 from tusk_jupyter.connections.diagnoses import Reached, Rule
 from tusk_jupyter.connections.tls_files import check_files, wants_passphrase
 from tusk_jupyter.errors import ConnectionFailed, ConnectionTimeout, InvalidInput, TuskError
-from tusk_jupyter.redaction import redact
+from tusk_jupyter.redaction import redact, unspoken
 from tusk_jupyter.secret import Secret
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def connect_error(
     """
     pgconn = getattr(exc, "pgconn", None)
     known = [*secrets, *(s for s in (conninfo.password, conninfo.sslpassword) if s), *_used(pgconn)]
+    known = unspoken(known, target)
     label = redact(name or target, known)
     try:
         return _translated(
@@ -123,6 +124,7 @@ def _translated(
     attempts = _attempts(exc, pgconn)
     best = max(reversed(attempts), key=lambda attempt: attempt.rule.reached)
     where = _where(pgconn, conninfo)
+    secrets = unspoken(secrets, *where.values())
     words = {
         # a rule that was found by its code has no words to take names from
         "role": where["user"],
