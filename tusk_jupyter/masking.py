@@ -1,12 +1,11 @@
 """Passwords in SQL text replaced by ``'****'``, for history, snippets, logs and error excerpts.
 
-Covered are the places where PostgreSQL itself takes a password in a statement: ``PASSWORD '…'`` (roles, ``OPTIONS`` of
-user mappings, also ``sslpassword`` and its kind), in each of its quotings and with comments between, and conninfo
-strings and URLs inside any literal (subscriptions, dblink). Literals are taken apart and looked into, because DO blocks
-and functions EXECUTE such statements; so are comments and quoted identifiers, because a statement is commented out, and
-the server quotes whole ones in its CONTEXT. A literal that never ends is masked to the end. In a statement about a role
-the slips are masked as well, since they fail and are kept all the same: ``IDENTIFIED BY '…'``, ``PASSWORD = '…'``,
-``PASSWORD "…"``, a word without quotes, and what follows a quote that was not doubled.
+Covered are the places where a password or a key stands in a statement (:mod:`~tusk_jupyter.secret_literals` lists
+them), in each of PostgreSQL's quotings and with comments between; conninfo strings and URLs inside any literal
+(subscriptions, dblink); and in the command of ``COPY … PROGRAM`` what curl and its kind are given. Literals are taken
+apart and looked into, because DO blocks and functions EXECUTE such statements; so are comments and quoted identifiers,
+because a statement is commented out, and the server quotes whole ones in its CONTEXT. A literal that never ends is
+masked to the end.
 
 Everything else is the user's data and stays, ``WHERE password = 'x'``, ``f(password => 'x')`` and JSON among it: a
 history whose searches do not find what was run would be no history. Text of more than 100 kB inside a literal is not
@@ -16,43 +15,32 @@ read as SQL, only searched: 0.8 µs a token is too much for a document.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from tusk_jupyter.lexer import WHITESPACE, Kind, Token, significant, token_at, upper
+from tusk_jupyter.lexer import Kind, significant, token_at
 from tusk_jupyter.literals import taken_apart
+from tusk_jupyter.redaction import without_url_passwords
+from tusk_jupyter.secret_literals import WORDS, end_of_glued, end_of_secret, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MASK = "'****'"
-_WORDS = "password|passwd|passphrase|pwd"
 # looked for in folded text: a pattern that ignores case takes 47 ms for a script of 1 MB, this 4
-_SIGNS = (*_WORDS.split("|"), "identified", "://")
-_OPTION = re.compile(rf'"?\w*(?:{_WORDS})"?\Z', re.IGNORECASE)
-_KEYWORD = re.compile(rf"(?:(?:{_WORDS})\"?|\bidentified\s+by)(?=\s|--|/\*)", re.IGNORECASE)
+_SIGNS = (*WORDS.split("|"), "identified", "://", "crypt", "hmac", "options", "program")
+_ROLE = re.compile(r"(?:create|alter)\s+(?:role|user|group)\b")
+_KEYWORD = re.compile(rf"(?:(?:{WORDS})\"?|\bidentified\s+by)(?=\s|--|/\*)", re.IGNORECASE)
 # libpq's rules: a backslash takes the next character, quotes only where they begin the value
-_CONNINFO = re.compile(
-    rf"((?:{_WORDS})\s*=\s*)(?:'(?:[^'\\]|\\.)*(?:'|\Z)|(?:[^\s\\]|\\.)+)", re.IGNORECASE | re.DOTALL
+_CONNINFO = re.compile(rf"((?:{WORDS})\s*=\s*)(?:'(?:[^'\\]|\\.)*(?:'|\Z)|(?:[^\s\\]|\\.)+)", re.IGNORECASE | re.DOTALL)
+_PROGRAM = re.compile(
+    r"((?:\s(?:-u|-U|--user|--proxy-user)[\s=]*[\"']{0,2}[^\s:\"']+:)|\bauthorization:\s*\w+\s+|--password[\s=]+)[^\s\"']+",
+    re.IGNORECASE,
 )
-_URL = re.compile(r"(://[^\s:/@'\"]*:)[^@/\s]*(?=@)")
 _BEGINS_A_CONNINFO = re.compile(r"\s*\w+\s*=")
-# a quote in the password that was not doubled: what is glued to the literal is the rest of it
-_GLUED = re.compile(r"[\w'\\$][^\s;,()]*")
 # a literal within one, as typed
 _REQUOTED = re.compile(r"''(?=[^\s;,)])(?:[^']|'{4})*(?:''|\Z)|\\'(?:[^\\']|\\[^'])*(?:\\'|\Z)")
 _DEPTH = 8
 _READ_AS_SQL = 100_000
-_ABOUT_A_ROLE = re.compile(r"\s*(?:create|alter)\s+(?:role|user|group)\b", re.IGNORECASE)
-_ROLES = {"ROLE", "USER", "GROUP"}
-
-
-class _Piece(NamedTuple):
-    """A token as it counts here: ``end`` may be behind the token's; ``glued`` is where the rest of a secret begins."""
-
-    token: Token
-    end: int
-    secret: bool = False
-    glued: int = 0
 
 
 def masked(text: str, *, standard_conforming_strings: bool = True) -> str:
@@ -85,7 +73,9 @@ def _shared(one: str, other: str) -> int:
 def may_hold_password(text: str) -> bool:
     """Return whether there is anything that this module looks into more closely."""
     folded = text.lower()
-    return any(sign in folded for sign in _SIGNS)
+    if any(sign in folded for sign in _SIGNS):
+        return True
+    return ("create" in folded or "alter" in folded) and _ROLE.search(folded) is not None
 
 
 def masked_in_words(text: str, mask: str = MASK) -> str:
@@ -104,22 +94,21 @@ def masked_in_words(text: str, mask: str = MASK) -> str:
             break
         token, requoted = token_at(text, start), _REQUOTED.match(text, start)
         if requoted or token.kind is Kind.STRING:
-            end = requoted.end() if requoted else _end_of_secret(text, token, conforming=True)
+            end = requoted.end() if requoted else end_of_secret(text, token, conforming=True)
             parts += [text[position:start], mask]
-            position = glued.end() if (glued := _GLUED.match(text, end)) else end
+            position = end_of_glued(text, end)
         elif not token.closed:
             break
     return "".join([*parts, text[position:]]) if parts else text
 
 
-def password_literals(text: str) -> list[str]:
+def password_literals(text: str, *, depth: int = _DEPTH) -> list[str]:
     """Return what a report about ``text`` must not repeat, as the server quotes it: a syntax error names its token.
 
-    Those behind PASSWORD, and every literal in a statement about a role, where ``create user u 'secret'`` is the slip
-    that leaves the word out. The longest come first, for replacing.
+    The longest come first, for replacing.
     """
     found = set()
-    for piece in _pieces(text, conforming=True):
+    for piece in pieces(text, conforming=True):
         token = piece.token
         if piece.secret:
             typed = text[token.start : token.end]
@@ -127,8 +116,10 @@ def password_literals(text: str) -> list[str]:
             if piece.glued:
                 rest = text[piece.glued : piece.end]
                 found |= {f'"{rest[one.start : one.end]}"' for one in significant(rest)}
-        elif token.kind is Kind.STRING and _ABOUT_A_ROLE.match(text):
-            found.add(text[token.start : token.end])
+        elif token.kind is Kind.STRING and depth and token.end - token.start <= _READ_AS_SQL:
+            typed = text[token.start : token.end]
+            if may_hold_password(typed) and (said := taken_apart(typed, closed=token.closed)) is not None:
+                found |= set(password_literals(said.body, depth=depth - 1))
     return sorted(found, key=len, reverse=True)
 
 
@@ -140,13 +131,14 @@ def _masked(text: str, conforming: bool, depth: int) -> str:
 
 def _parts(text: str, conforming: bool, depth: int) -> Iterator[tuple[str, str]]:
     """Yield the text piece by piece, as typed and as shown."""
-    for piece in _pieces(text, conforming=conforming):
+    for piece in pieces(text, conforming=conforming):
         token = piece.token
         part = shown = text[token.start : piece.end]
         if piece.secret:
             shown = MASK
         elif token.kind is Kind.STRING:
             shown = _inside(part, token.closed, conforming, depth)
+            shown = _PROGRAM.sub(r"\1****", shown) if piece.program else shown
         elif token.kind in {Kind.COMMENT, Kind.QUOTED_IDENTIFIER}:
             end = part[-2:] if part.endswith("*/") else part[-1:] if part.endswith('"') else ""
             shown = masked_in_words(_without_pairs(part.removesuffix(end))) + end
@@ -171,65 +163,4 @@ def _inside(text: str, closed: bool, conforming: bool, depth: int) -> str:
 
 
 def _without_pairs(text: str) -> str:
-    return _CONNINFO.sub(r"\1****", _URL.sub(r"\1****", text))
-
-
-def _pieces(text: str, *, conforming: bool) -> Iterator[_Piece]:
-    """Yield the tokens, and which of them are secrets; together they are the text."""
-    position = 0
-    role = expected = False
-    before = last = ""
-    while position < len(text):
-        token = token_at(text, position, standard_conforming_strings=conforming)
-        piece = _Piece(token, token.end)
-        if token.kind > Kind.COMMENT:
-            word = upper(text, token)
-            if expected and _is_secret(text, token, word, role=role):
-                piece = _secret(text, token, conforming=conforming)
-                expected = False
-            elif word == ";":
-                role = expected = False
-            elif not (expected and _goes_on(text, token, word, role=role)):
-                role = role or (word in _ROLES and last in {"CREATE", "ALTER"})
-                expected = _asks(text, token, word, before=before, last=last, role=role)
-            before, last = last, word
-        yield piece
-        position = piece.end
-
-
-def _asks(text: str, token: Token, word: str, *, before: str, last: str, role: bool) -> bool:
-    """Return whether a password is to follow: behind its keyword, unless that is the name of a role."""
-    if word == "BY":
-        return last == "IDENTIFIED"
-    if token.kind not in {Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER} or token.end - token.start > 64:  # noqa: PLR2004 - NAMEDATALEN
-        return False
-    if role and last in _ROLES and before in {"CREATE", "ALTER"}:
-        return False
-    return _OPTION.match(text[token.start : token.end]) is not None
-
-
-def _goes_on(text: str, token: Token, word: str, *, role: bool) -> bool:
-    """Return whether what stands between keyword and literal changes nothing."""
-    if word == "N":  # N'…' is no password to PostgreSQL, and typed all the same
-        return text.startswith("'", token.end)
-    return role and token.kind is Kind.OPERATOR and text[token.start : token.end] == "="
-
-
-def _is_secret(text: str, token: Token, word: str, *, role: bool) -> bool:
-    if token.kind is Kind.STRING:
-        # in words inside a literal, «the password's …» is none
-        return role or text[token.start - 1] in f"{WHITESPACE}/"
-    if token.kind is Kind.IDENTIFIER:
-        return role and word not in {"NULL", "N"}
-    return role and token.kind in {Kind.QUOTED_IDENTIFIER, Kind.NUMBER}
-
-
-def _secret(text: str, token: Token, *, conforming: bool) -> _Piece:
-    end = _end_of_secret(text, token, conforming=conforming)
-    glued = _GLUED.match(text, end) if token.kind is not Kind.IDENTIFIER else None
-    return _Piece(token, glued.end(), True, end) if glued else _Piece(token, end, True)
-
-
-def _end_of_secret(text: str, token: Token, *, conforming: bool) -> int:
-    # whoever asks may not know the session's rule: the longer reading hides the password under both
-    return max(token.end, token_at(text, token.start, standard_conforming_strings=not conforming).end)
+    return _CONNINFO.sub(r"\1****", without_url_passwords(text))
