@@ -410,6 +410,16 @@ def test_one_callback_may_be_subscribed_twice_and_taken_back_once(tusk, connecti
 # -- queries in flight ------------------------------------------------------------------------------------------------
 
 
+def test_a_password_in_what_is_in_flight_is_masked(tusk, connection, database):
+    join = background(lambda: api.sql("select pg_sleep(60), 'host=h password=canary-Zq7 port=1'"))
+    wait_until(lambda: running(database, "pg_sleep(60)"))
+    (active,) = tusk.queries.active()
+    assert active.sql == "select pg_sleep(60), 'host=h password=**** port=1'"
+    assert tusk.queries.cancel(active.id)
+    with pytest.raises(QueryCancelled):
+        join()
+
+
 def test_active_and_cancel(tusk, connection, database):
     seen = []
     tusk.events.subscribe(lambda event: seen.append(event.status))
