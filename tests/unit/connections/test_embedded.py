@@ -253,7 +253,7 @@ def test_a_socket_that_does_not_fit_gets_a_short_private_directory_that_is_remem
 
 @posix
 def test_a_path_with_quotes_and_commas_is_one_directory_in_the_settings(tmp_path):
-    words = server._settings(place(tmp_path), '/a, "b"', 5432)
+    words = server._settings(place(tmp_path), '/a, "b"', 5432, tcp=False)
     assert 'unix_socket_directories="/a, ""b"""' in words
     assert "listen_addresses=" in words
 

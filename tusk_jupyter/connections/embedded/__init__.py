@@ -57,10 +57,11 @@ class EmbeddedCluster:
     users: tuple[int, ...]
 
 
-def start(name: str, directory: Path) -> EmbeddedServer:
+def start(name: str, directory: Path, *, tcp: bool = False) -> EmbeddedServer:
     """Start or attach to the embedded server ``name`` and use it until this process ends.
 
     :param directory: ``embedded`` in the data directory; made (0700) where it is missing.
+    :param tcp: one that is not running yet listens to the loopback too, at the port that is returned.
     :raises InvalidInput: a name or a folder that cannot be used.
     :raises ConnectionFailed: no PostgreSQL here, or it does not start; ``detail`` has the end of its log.
     """
@@ -71,7 +72,7 @@ def start(name: str, directory: Path) -> EmbeddedServer:
         with users.turn(_turn(name, directory)):
             cluster = clusters.claim(name, folder)
             clusters.check_home(cluster)
-            running = _serve(cluster, _turn(name, directory))
+            running = _serve(cluster, _turn(name, directory), tcp=tcp)
             secret = Secret(clusters.password(cluster))
     note = accounts.note(cluster.account, cluster.home)
     return EmbeddedServer(name, running.host, running.port, name, ROLE, secret, running.version, note)
@@ -130,7 +131,7 @@ def _turn(name: str, directory: Path) -> Path:
     return directory.absolute() / f".{name}.lock"
 
 
-def _serve(cluster: clusters.Cluster, turn: Path) -> server.Running:
+def _serve(cluster: clusters.Cluster, turn: Path, *, tcp: bool) -> server.Running:
     running = server.running(cluster) if cluster.data.exists() else None
     if running is not None:
         with _joined(cluster), _watched(cluster, turn, running.pg_ctl):
@@ -140,7 +141,7 @@ def _serve(cluster: clusters.Cluster, turn: Path) -> server.Running:
     with _joined(cluster), _watched(cluster, turn, str(found.program("pg_ctl"))):
         if not cluster.data.exists():
             clusters.create(cluster, found)
-        return server.launch(cluster, found)
+        return server.launch(cluster, found, tcp=tcp)
 
 
 @contextlib.contextmanager

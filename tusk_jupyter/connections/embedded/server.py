@@ -1,8 +1,9 @@
 """The server of a cluster: is it up, start it, where its socket goes.
 
 Its settings are options of the command line: they win over what a user may have written with ALTER SYSTEM, so that no
-server here ever listens to a network. It is up when its socket answers and ``postmaster.pid`` says ready; pg_ctl looks
-ten times a second, reading the file ourselves a hundred times (start to first connection: 0.05 s instead of 0.11).
+server here ever listens to a network; one that is to practise TLS on listens to the loopback. It is up when its socket
+answers and ``postmaster.pid`` says ready; pg_ctl looks ten times a second, reading the file ourselves a hundred times
+(start to first connection: 0.05 s instead of 0.11).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SOCKETS = sys.platform != "win32"
 # sizeof(sun_path) less its NUL, and PostgreSQL's own file name
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 PORT = 5432
+_LOOPBACK = "127.0.0.1"
 # "is TLS possible?": the one message that a server answers to anybody, with one byte
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 READY_LIMIT_S = 60.0
@@ -80,21 +82,23 @@ def _answers(directory: str, port: int) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.settimeout(2)
         try:
-            s.connect(f"{directory}/.s.PGSQL.{port}" if SOCKETS else ("127.0.0.1", port))
+            s.connect(f"{directory}/.s.PGSQL.{port}" if SOCKETS else (_LOOPBACK, port))
             s.sendall(SSL_REQUEST)
             return bool(s.recv(1))
         except OSError:
             return False
 
 
-def launch(cluster: Cluster, found: Binaries) -> Running:
-    """Start the server and return when it accepts connections."""
-    host, port = (str(socket_directory(cluster)), PORT) if SOCKETS else ("127.0.0.1", _free_port())
+def launch(cluster: Cluster, found: Binaries, *, tcp: bool = False) -> Running:
+    """Start the server and return when it accepts connections; without ``tcp`` it has a socket only, where it can."""
+    tcp = tcp or not SOCKETS
+    host = str(socket_directory(cluster)) if SOCKETS else _LOOPBACK
+    port = _free_port() if tcp else PORT
     if cluster.log.exists():
         cluster.log.replace(cluster.home / "log.old")
     stale = _defuse(cluster)
     deadline = time.monotonic() + (10 if stale else 0)
-    while not _launched(cluster, found, _settings(cluster, host, port)):
+    while not _launched(cluster, found, _settings(cluster, host, port, tcp=tcp)):
         # after a kill -9 of the server its children may live for a moment, and PostgreSQL rightly waits for them
         if time.monotonic() > deadline:
             raise ConnectionFailed(
@@ -108,10 +112,10 @@ def launch(cluster: Cluster, found: Binaries) -> Running:
     return Running(host, port, found.version, str(found.program("pg_ctl")))
 
 
-def _settings(cluster: Cluster, host: str, port: int) -> list[str]:
+def _settings(cluster: Cluster, host: str, port: int, *, tcp: bool) -> list[str]:
     quoted = '"' + host.replace('"', '""') + '"'
     settings = {
-        "listen_addresses": "" if SOCKETS else host,
+        "listen_addresses": _LOOPBACK if tcp else "",
         "unix_socket_directories": quoted if SOCKETS else "",
         "port": str(port),
         "unix_socket_permissions": "0700",
@@ -192,7 +196,7 @@ def _fits(directory: Path, limit: int) -> bool:
 
 def _free_port() -> int:
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((_LOOPBACK, 0))
         port: int = s.getsockname()[1]
         return port
 
