@@ -61,13 +61,30 @@ def test_a_cell_of_the_child_has_a_session_of_its_own(tmp_path, database, leave)
     code = f"""
 before = pid()
 tusk.sql("create temp table mine as select 1 as i")
-tusk.sql("begin")
 child = in_child(lambda: [pid(), pid()], leave={leave})
-print(json.dumps([before, child, pid(), connection.live_session.transaction_status, int(tusk.sql("select i from mine").iat[0, 0])]))
+print(json.dumps([before, child, pid(), int(tusk.sql("select i from mine").iat[0, 0])]))
 """
-    before, child, after, status, kept = run(tmp_path, database, code)
-    assert (after, status, kept) == (before, "INTRANS", 1)
+    before, child, after, kept = run(tmp_path, database, code)
+    assert (after, kept) == (before, 1)
     assert child[0] == child[1] != before
+
+
+def test_the_childs_first_cell_does_not_run_outside_the_transaction_that_the_parent_has_open(tmp_path, database):
+    code = """
+def child():
+    try:
+        pid()
+    except TuskError as error:
+        return [str(error), pid()]
+
+before = pid()
+tusk.sql("begin")
+print(json.dumps([before, in_child(child), pid(), connection.live_session.transaction_status]))
+"""
+    before, (refused, own), after, status = run(tmp_path, database, code)
+    assert "this process was forked" in refused
+    assert own != before
+    assert (after, status) == (before, "INTRANS")
 
 
 @pytest.mark.parametrize("leave", ["os._exit", "sys.exit"])
@@ -182,7 +199,7 @@ def test_a_session_with_tls_survives_the_end_of_a_child(tmp_path, tls_server, mo
 before = pid()
 child = in_child(lambda: [pid(), tusk.state().connections.disconnect("db").status], leave=sys.exit)
 in_child(lambda: gc.collect(), leave=sys.exit)
-print(json.dumps([before == pid(), child[0] != before, connection.server.tls]))
+print(json.dumps([before == pid(), child[0] != before, connection.server.encryption.text]))
 """
     same, other, tls = run(tmp_path, where, code)
     assert (same, other) == (True, True)

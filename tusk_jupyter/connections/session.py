@@ -398,6 +398,8 @@ class Session:
         """Be no session any more, in a forked child: the connection is the parent's, and the worker is not here."""
         self._lock = threading.Lock()
         self._inherited = self._closing = True
+        # nothing of it is lost, it goes on over there; but a transaction does not go on here
+        self.loss_told = self.transaction is None
         self.lost = self.lost or INHERITED
         self._running = self._began = self.on_close = None
         return [self._conn]
