@@ -134,6 +134,7 @@ def _asked(session: Session, job: Callable[[], T]) -> T:
         return future.result()
     except SessionLostError as loss:
         reason = loss.reason
+    session.loss_told = True
     raise ConnectionLost(f"the session of {session.name!r} was lost: {reason}. Nothing was sent", name=session.name)
 
 

@@ -212,6 +212,7 @@ def test_a_checkout_into_the_hole_ends_and_the_pool_heals(cells, hole, tusk):
     pool = tusk.connection("far").pool
     with pool.borrow() as one, pool.borrow() as other:
         dead = {one.info.backend_pid, other.info.backend_pid}
+    wait_until(lambda: pool.status().available == 2)
     hole.open()
     with pytest.raises(PoolTimeout), pool.borrow(timeout_s=1):
         pass

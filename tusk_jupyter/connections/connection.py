@@ -152,6 +152,7 @@ class Connection:
                 return session
             if self._session is not None:
                 if self._pins:
+                    self._session.loss_told = True
                     raise ConnectionLost(
                         f"the session of {self.name!r} was lost, and its transaction block has not ended yet",
                         name=self.name,

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 from tusk_jupyter import interrupts, translate
 from tusk_jupyter.connections.wire import Command, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, QueryFailed
+from tusk_jupyter.queries import commit
+from tusk_jupyter.queries.lost import STATE, CommitLostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.connections.wire import Reply
 
 SAVEPOINT = "tusk_block"
+ANSWER_S = 5.0
 
 
 @contextmanager
@@ -31,13 +35,17 @@ def transaction(connection: Connection) -> Iterator[None]:
     Until the block ends the connection opens no new session: statements after a loss would be saved one by one.
 
     :raises QueryFailed: when the block ended well but its transaction had failed, so that nothing could be committed.
-    :raises ConnectionLost: when the session went away within the block.
+    :raises ConnectionLost: when the session went away within the block; of a COMMIT it says what became of it.
     """
-    with connection.pinned() as session:
-        if connection.target.settings.read_only and session.transaction_status == "IDLE":
-            yield from _read_only_block(session)
-        else:
-            yield from _block(session)
+    try:
+        with connection.pinned() as session:
+            if connection.target.settings.read_only and session.transaction_status == "IDLE":
+                yield from _read_only_block(session)
+            else:
+                yield from _block(session)
+    except CommitLostError as error:
+        commit.resolve(error, connection)
+        raise
 
 
 def _read_only_block(session: Session) -> Iterator[None]:
@@ -63,29 +71,74 @@ def _block(session: Session) -> Iterator[None]:
             _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
         raise
     if session.lost is not None:
+        session.loss_told = True
         raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
     if session.transaction_status == "INERROR":
         _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
-        raise QueryFailed(
-            "nothing was saved: a statement within the transaction had failed",
-            advice="Let the error leave the block, or use a savepoint around what may fail.",
-        )
-    _run(session, f"release savepoint {SAVEPOINT}" if inner else "commit")
+        raise _nothing_saved()
+    if inner:
+        _run(session, f"release savepoint {SAVEPOINT}")
+    else:
+        _commit(session)
 
 
-def _run(session: Session, text: str) -> None:
-    future = session.submit(lambda: session.run(None, Command(text.encode())))
+def _commit(session: Session) -> None:
+    if _run(session, "commit") == "ROLLBACK":
+        raise _nothing_saved()
+
+
+def _transaction_id(session: Session) -> str | None:
+    """Return what a COMMIT can be looked up by, should its answer be lost; on the worker."""
+    try:
+        return session.scalar("select pg_catalog.txid_current_if_assigned()::text")
+    except SessionLostError as loss:
+        raise SessionLostError(loss.reason, sent=False) from None
+
+
+def _nothing_saved() -> QueryFailed:
+    return QueryFailed(
+        "nothing was saved: a statement within the transaction had failed",
+        advice="Let the error leave the block, or use a savepoint around what may fail.",
+    )
+
+
+def _run(session: Session, text: str) -> str | None:
+    """Run one of our own and return its tag."""
+    xid: str | None = None
+    sent = False
+
+    def job() -> Reply:
+        nonlocal xid, sent
+        if text == "commit":
+            xid = _transaction_id(session)
+        sent = True
+        return session.run(None, Command(text.encode()))
+
+    future = session.submit(job)
     # an interrupt in the middle of BEGIN or COMMIT waits for its answer: it comes within a round trip
     interrupts.wait(future, on_interrupt=lambda count: count > 1, on_tick=lambda: False)
     try:
-        reply = future.result(timeout=5.0)
+        reply = future.result(timeout=ANSWER_S)
     except SessionLostError as loss:
-        reason = loss.reason
+        reason, sent = loss.reason, loss.sent
     except TimeoutError:
         reason = "no answer"
         session.abandon("given up by an interrupt")
     else:
         if reply.error is not None:
             raise translate.query_error(translate.diagnostic(reply.error, session.encoding))
-        return
-    raise ConnectionLost(f"the session was lost during {text.upper()}: {reason}")
+        return reply.command_tag
+    raise _lost(session, text, reason, commits=text == "commit" and sent, xid=xid)
+
+
+def _lost(session: Session, text: str, reason: str, *, commits: bool, xid: str | None) -> ConnectionLost:
+    session.loss_told = True
+    message = f"the session was lost during {text.upper()}: {reason}"
+    if commits:
+        error = CommitLostError(message, name=session.name)
+        error.xid = xid
+        return error
+    went = ConnectionLost(message, name=session.name)
+    opened = "" if text == "begin" else "the open transaction, which the server rolls back, and "
+    went.transaction = f"Lost with it: {opened}{STATE}."
+    return went
