@@ -32,6 +32,8 @@ _ROLE = re.compile(r"(?:create|alter)\s+(?:role|user|group)\b")
 _KEYWORD = re.compile(rf"(?:(?:{WORDS})\"?|\bidentified\s+by)(?=\s|--|/\*)", re.IGNORECASE)
 # libpq's rules: a backslash takes the next character, quotes only where they begin the value
 _CONNINFO = re.compile(rf"((?:{WORDS})\s*=\s*)(?:'(?:[^'\\]|\\.)*(?:'|\Z)|(?:[^\s\\]|\\.)+)", re.IGNORECASE | re.DOTALL)
+# a raw blank or quote in the password: whatever follows it before the next keyword
+_REST_OF_PAIR = re.compile(r"(\b(?:ssl)?password\s*=\s*\*{4})(?:\S+|\s+(?![^\s=]+\s*=)\S+)+", re.IGNORECASE)
 _PROGRAM = re.compile(
     r"((?:\s(?:-u|-U|--user|--proxy-user)[\s=]*[\"']{0,2}[^\s:\"']+:)|\bauthorization:\s*\w+\s+|--password[\s=]+)[^\s\"']+",
     re.IGNORECASE,
@@ -157,6 +159,7 @@ def _inside(text: str, closed: bool, conforming: bool, depth: int) -> str:
         body = _masked(body, conforming, depth - 1)
     if not literal.is_dollar_quoted or depth == 0 or _BEGINS_A_CONNINFO.match(body):
         body = _without_pairs(body)
+        body = _REST_OF_PAIR.sub(r"\1", body) if _BEGINS_A_CONNINFO.match(body) else body
     if not literal.is_dollar_quoted and body == literal.body:
         body = masked_in_words(body)
     return text if body == literal.body else literal.saying(body)

@@ -36,7 +36,6 @@ _ROLES = frozenset({"ROLE", "USER", "GROUP"})
 _MADE = frozenset({"CREATE", "ALTER"})
 # behind these a literal in a statement about a role is none of its passwords
 _HARMLESS = frozenset({"UNTIL", "UESCAPE"})
-_BEGINS_ANOTHER = frozenset({"BEGIN", "THEN", "ELSE", "LOOP"})
 _PUTS_TOGETHER = frozenset({"||", "(", "QUOTE_LITERAL", "QUOTE_NULLABLE"})
 _KEYS = {
     "CRYPT": 0,
@@ -77,7 +76,7 @@ class _Statement:
     """What has been read of the statement so far."""
 
     conforming: bool
-    first: str = ""
+    updates: bool = False
     before: str = ""
     last: str = ""
     role: bool = False
@@ -166,9 +165,8 @@ def _follow(text: str, token: Token, word: str, read: _Statement) -> None:
         _look_into(text[token.start : token.end], read)
         return
     read.unfinished = read.unfinished and word in _PUTS_TOGETHER
-    if not read.first or word in _BEGINS_ANOTHER:
-        read.first = "" if word in _BEGINS_ANOTHER else word
-    if word == "SET" and read.first in {"SET", "ALTER"}:
+    read.updates = read.updates or word == "UPDATE"
+    if word == "SET" and not read.updates:
         # «alter column password set default»: what the name asked for is another thing
         read.setting, read.expected = True, False
     if token.kind is Kind.PUNCTUATION:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.secret import Secret
 
 MESSAGE_LIMIT = 10_000
+_QUOTED = re.compile(r'"([^"\n]+)"')
 _ANOTHER_WAY = "Give the password with -W, --password-env or --password-command."
 _UNLOCK = (
     "Unlock it (a desktop's log-in does; without a desktop, gnome-keyring-daemon --unlock) or allow the access, "
@@ -111,8 +113,14 @@ def query_error(
 
 
 def _without_passwords(diag: Diagnostic, statement: str) -> Diagnostic:
-    """Mask what the server repeats of a password: a syntax error quotes the token, CONTEXT the whole statement."""
-    literals = password_literals(statement)
+    """Mask what the server repeats of a password: a syntax error quotes the token, CONTEXT the whole statement.
+
+    And whatever else it quotes that stood in a password only: libpq, when it cannot read a subscription's conninfo.
+    """
+    built = diag.internal_query or ""
+    literals = sorted({*password_literals(statement), *password_literals(built)}, key=len, reverse=True)
+    texts = [(statement, masked(statement)), (built, masked(built))]
+    hidden = [(text, shown) for text, shown in texts if text != shown]
     fields: dict[str, Any] = {}
     for name in ("message_primary", "message_detail", "message_hint", "context", "internal_query"):
         text = plain = getattr(diag, name)
@@ -120,10 +128,15 @@ def _without_passwords(diag: Diagnostic, statement: str) -> Diagnostic:
             continue
         for literal in literals:
             text = text.replace(literal, MASK)
-        text = masked(text)
+        text = redact(masked(_QUOTED.sub(lambda hit: _unless_hidden(hit, hidden), text) if hidden else text))
         if text != plain:
             fields[name] = text
     return replace(diag, **fields) if fields else diag
+
+
+def _unless_hidden(quoted: re.Match[str], hidden: list[tuple[str, str]]) -> str:
+    typed = any(quoted[1] in text for text, _ in hidden)
+    return '"****"' if typed and not any(quoted[1] in shown for _, shown in hidden) else quoted[0]
 
 
 def translate(error: BaseException, *, doing: str = "", path: str | None = None) -> TuskError:

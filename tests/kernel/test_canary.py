@@ -273,6 +273,14 @@ STATEMENTS = {
     "mapping": "create user mapping for typist server nowhere options (user 'me', password {literal})",
     "subscription": "create subscription s connection 'host=127.0.0.1 port=1 password={word}' publication p",
     "in a body": "do $$ begin alter role nobody_of_that_name password {literal}; end $$",
+    "in a body, without quotes": "do $$ begin execute 'alter role nobody_of_that_name password {word}'; end $$",
+    "put together": "do $$ begin execute format('alter role %I password %L nonsense', 'typist', {literal}); end $$",
+    "a slip": "alter role typist pasword {literal}",
+    "a URL that libpq cannot read": "create subscription s connection 'postgresql://u:{word}%zz@h/d' publication p",
+    "a conninfo that libpq cannot read": "create subscription s connection 'host=h password=my {word}' publication p",
+    "said by a function": "do $$ begin raise exception 'it is %', 'host=h password={word}'; end $$",
+    "a setting": "set app.password = {literal} nonsense",
+    "a key": "select pgp_sym_encrypt('x', {literal})",
     "gone": "drop role typist",
 }
 
@@ -284,6 +292,7 @@ def test_a_password_typed_in_a_statement(gate, server, database):
         gate.run("%%sql\n" + statement.format(literal=f"'{TYPED}'", word=TYPED), ok=None)
         gate.run("%tusk errverbose")
         gate.run("%tb", ok=None)
+        gate.run("import pickle, sys; print(pickle.dumps(sys.last_value))", ok=None)
     gate.run("job = tusk.last_result(); print(job)")
     for words in ("history", "history password", "history canary", "history --failed", "errverbose", "queries"):
         gate.run(f"%tusk {words}")

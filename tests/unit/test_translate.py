@@ -17,6 +17,11 @@ from tusk_jupyter.translate import query_error, translate
         ("create user u 'hunter2'", "syntax error at or near \"'hunter2'\""),
         ("alter role u with passwrd E'hunter2'", "syntax error at or near \"E'hunter2'\""),
         ("alter role u with pasword $$hunter2$$", 'syntax error at or near "$$hunter2$$"'),
+        ("do $$ begin execute 'alter role u password hunter2'; end $$", 'syntax error at or near "hunter2"'),
+        ("create subscription s connection 'postgresql://u:hunter2%zz@h' publication p", 'invalid token: "hunter2%zz"'),
+        ("create subscription s connection 'host=h password=my hunter2' publication p", 'missing "=" after "hunter2"'),
+        ("select f()", "the conninfo is host=h password=hunter2"),
+        ("select f()", "it is postgresql://u:hunter2@h/d"),
     ],
 )
 def test_no_error_repeats_a_password(statement, message):
@@ -24,6 +29,13 @@ def test_no_error_repeats_a_password(statement, message):
     error = query_error(diag, statement=statement)
     assert "hunter2" not in str(error) + json.dumps(error.info().to_dict())
     assert "****" in error.message
+
+
+def test_no_error_repeats_what_a_function_has_put_together():
+    built = "alter role u password 'hunter2' nonsense"
+    diag = Diagnostic(sqlstate="42601", message_primary="near \"'hunter2'\"", internal_query=built, message_hint=built)
+    error = query_error(diag, statement="select f()")
+    assert "hunter2" not in repr(error.diag) + str(error) + error.hint
 
 
 def test_other_literals_stay_in_the_message():

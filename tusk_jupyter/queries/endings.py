@@ -11,12 +11,31 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter import translate
 from tusk_jupyter.errors import Place, QueryCancelled, QueryTimeout
+from tusk_jupyter.masking import may_hold_password, starred
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import Diagnostic, TuskError
     from tusk_jupyter.queries.delivery import Delivery
     from tusk_jupyter.queries.memory import Overflow
+
+_NEAR = 50_000
+
+
+def _masked_place(text: str, offset: int, *, internal: bool = False) -> Place:
+    """Return a place without the passwords of its text, since it goes where the error goes: into a pickle, for one.
+
+    Of a long text only the lines are kept that are not near, and not what is in them: stars take 3 µs a character.
+    """
+    if len(text) > 2 * _NEAR and may_hold_password(text):
+        low, high = max(0, offset - _NEAR), offset + _NEAR
+        # whole lines, as far as there are any: half a literal would be read as something else
+        low = (text.find("\n", low, offset) + 1 or low) if low else 0
+        high = text.rfind("\n", offset, high) + 1 or high
+        before = "\n" * text.count("\n", 0, low)
+        text = f"{before}{starred(text[low:high])}"
+        return Place(text, offset - low + len(before), internal=internal)
+    return Place(starred(text), offset, internal=internal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +47,7 @@ class Source:
 
     def place(self, offset: int) -> Place:
         """Return the place of a 0-based offset in the script."""
-        return Place(self.prefix + self.script, len(self.prefix) + offset)
+        return _masked_place(self.prefix + self.script, len(self.prefix) + offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +132,7 @@ def _stopped_by_the_server(diag: Diagnostic, place: Place | None, session: Sessi
 
 def _place(diag: Diagnostic, delivery: Delivery, source: Source) -> Place | None:
     if diag.internal_query is not None and diag.internal_position is not None:
-        return Place(diag.internal_query, diag.internal_position - 1, internal=True)
+        return _masked_place(diag.internal_query, diag.internal_position - 1, internal=True)
     if diag.statement_position is None:
         return None
     sent = max(0, diag.statement_position - 1 - delivery.prefix_length)
