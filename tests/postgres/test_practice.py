@@ -16,6 +16,7 @@ import pytest
 
 from tests.waiting import wait_until
 from tests.worlds import missing
+from tusk_jupyter.connections.embedded import binaries
 from tusk_jupyter.connections.saved import SshTunnel
 from tusk_jupyter.connections.tunnel import Tunnel
 from tusk_jupyter.demo import practice
@@ -37,10 +38,14 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="module")
-def servers():
-    with practice.start() as started:
-        yield started
+@pytest.fixture(scope="module", params=["any", "wheel"])
+def servers(request):
+    """The one that is found first, here the system's; that of the demo extra, which was built without TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "wheel":
+            patch.setenv("TUSK_POSTGRES_BIN", str(binaries._wheel()[0]))
+        with practice.start() as started:
+            yield started
 
 
 @pytest.fixture
@@ -92,6 +97,8 @@ def test_nobody_comes_in_without_being_asked(servers):
             connect(role, passfile="no-passwords")
     with pytest.raises(psycopg.OperationalError, match="valid client certificate"):
         connect("courier", **VERIFIED)
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry .* no encryption"):
+        connect("courier", sslmode="disable")
 
 
 def test_everything_listens_to_the_loopback_only(servers):

@@ -1,27 +1,21 @@
 """An SSH server that lets one key in and forwards to one database, as a bastion does; it has no shell and no files.
 
-asyncssh is the tunnels' client and can be their server: no sshd is needed, nor an account to log in to. It runs on an
-event loop of its own, in a thread of its own, so that a cell that waits for it does not stop it. The database has a
-name that is known behind the bastion only; that is why ``verify-full`` through a tunnel has something to check.
+asyncssh is the tunnels' client and can be their server: no sshd is needed, nor an account to log in to. The
+database has a name that is known behind the bastion only: so ``verify-full`` has something to check through a tunnel.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-from concurrent.futures import TimeoutError as TooLate
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from tusk_jupyter.demo.practice.loop import LoopThread
 
 HOST = "127.0.0.1"
 _KIND = "ssh-ed25519"
 _REFUSED = 2  # RFC 4254, section 5.1: SSH_OPEN_CONNECT_FAILED
-_LIMIT_S = 10.0
 
 
 class Bastion:
@@ -32,20 +26,14 @@ class Bastion:
     :param leads_to: names and ports known behind the bastion → port of this machine.
     """
 
-    def __init__(self, user: str, public: str, leads_to: dict[tuple[str, int], int]) -> None:
+    def __init__(self, loop: LoopThread, user: str, public: str, leads_to: dict[tuple[str, int], int]) -> None:
+        self._loop = loop
         self.user, self.public, self.port = user, public, 0
         self._leads_to = leads_to
         self._key = asyncssh.generate_private_key(_KIND)
         self._logins: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tusk-practice-ssh", daemon=True)
-        self._thread.start()
-        try:
-            self._wait(self._listen())
-        except BaseException:
-            self.close()
-            raise
+        loop.wait(self._listen())
 
     @property
     def fingerprint(self) -> str:
@@ -60,26 +48,16 @@ class Bastion:
 
     def hang_up(self) -> None:
         """End every login without a word, as a network that fails does."""
-        self._wait(self._drop())
+        self._loop.wait(self._drop())
 
     def renew_host_key(self) -> None:
         """Become another server at the same address."""
         self._key = asyncssh.generate_private_key(_KIND)
-        self._wait(self._listen())
+        self._loop.wait(self._listen())
 
     def close(self) -> None:
         """Stop; closing twice is fine."""
-        if self._loop.is_closed():
-            return
-        with contextlib.suppress(TooLate):
-            self._wait(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_LIMIT_S)
-        if not self._thread.is_alive():
-            self._loop.close()
-
-    def _wait(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_LIMIT_S)
+        self._loop.wait(self._end())
 
     async def _listen(self) -> None:
         await self._end()

@@ -16,6 +16,7 @@ from tusk_jupyter.demo.practice import certificates, watch
 from tusk_jupyter.demo.practice.bastion import HOST, Bastion
 from tusk_jupyter.demo.practice.database import HOSTS, NAME, Database
 from tusk_jupyter.demo.practice.home import Home
+from tusk_jupyter.demo.practice.loop import LoopThread
 from tusk_jupyter.demo.practice.strangers import Closed, Stranger
 
 _USER = "gate"
@@ -42,10 +43,13 @@ class Servers:
             stack.callback(os.close, held)
             stack.callback(watch.clear, root, NAME)
             authority = certificates.authority("Practice CA")
-            self.database = Database(root / "embedded", authority)
+            loop = LoopThread()
+            stack.callback(loop.close)
+            self.database = Database(root, authority, loop)
+            stack.callback(self.database.close)
             key = asyncssh.generate_private_key("ssh-ed25519")
             inside = {(HOSTS[-1], 5432): self.database.port}
-            self.bastion = Bastion(_USER, key.export_public_key().decode(), inside)
+            self.bastion = Bastion(loop, _USER, key.export_public_key().decode(), inside)
             stack.callback(self.bastion.close)
             strangers = Closed(), Stranger(answers=True), Stranger(answers=False)
             for stranger in strangers:
