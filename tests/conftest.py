@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fix_network",
     "tests.fix_notebooks",
     "tests.fix_postgres",
+    "tests.fix_pgbouncer",
     "tests.fix_regress",
     "tests.fix_sshd",
     "tests.fix_tls",

@@ -23,6 +23,7 @@ WORLDS = {
     "browser": "chromium",
     "keychain": "start_keychain",
     "ssh": "make_sshd",
+    "pgbouncer": "make_pgbouncer",
     "compiled": "compiled",
     "sanitizers": "sanitizing_compiler",
     "namespaces": "network",
@@ -44,6 +45,7 @@ def missing() -> dict[str, str]:
         if importlib.util.find_spec(module) is None:
             gone["kernel"] = gone["notebooks"] = f"{module} is not installed"
     if "postgres" in gone:
+        gone.setdefault("pgbouncer", gone["postgres"])
         gone.setdefault("kernel", gone["postgres"])
         gone.setdefault("notebooks", gone["postgres"])
         gone.setdefault("namespaces", gone["postgres"])
@@ -62,6 +64,8 @@ def _missing_programs() -> dict[str, str]:
             gone["keychain"] = f"{program} is not installed"
     if sshd_path() is None or not all(map(shutil.which, ("ssh-keygen", "ssh-agent", "ssh-add"))):
         gone["ssh"] = "OpenSSH's server and tools are not installed"
+    if pgbouncer_path() is None:
+        gone["pgbouncer"] = "PgBouncer is not installed"
     if chromium_path() is None:
         gone["browser"] = "no Chromium found"
     if sanitizer := _missing_sanitizer():
@@ -103,6 +107,12 @@ def _missing_namespaces() -> str | None:
 def sshd_path() -> str | None:
     """Return OpenSSH's server, which must be called by its whole path and is on root's path only."""
     return shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+
+
+@functools.cache
+def pgbouncer_path() -> str | None:
+    """Return the pooler, which is on root's path only."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
 
 
 @functools.cache

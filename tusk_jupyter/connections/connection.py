@@ -192,10 +192,13 @@ class Connection:
             raise
         from tusk_jupyter.connections.session import Session
 
-        session = Session(conn, name=self.name)
+        session = Session(conn, name=self.name, is_direct=info.pooler is None)
+        if info.keeps_sessions:
+            session.backend_pid = info.backend_pid
         session.statement_timeout_ms = info.statement_timeout_ms
         self._session, self.server, self.error = session, info, None
         self._untold = info.waited
+        self.pool.is_direct = info.pooler is None
         self._change("connected")
         return session
 

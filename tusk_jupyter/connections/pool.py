@@ -98,6 +98,7 @@ class ConnectionPool:
         self._reaping = False
         self._closed = self._inherited = False
         self._refused: str | None = None
+        self.is_direct = True  # no pooler in between
         self.max_size = max_size
         self.timeout_s = timeout_s
         self.name = name

@@ -73,9 +73,12 @@ class Transaction:
 
 
 class Session:
-    """Runs commands one at a time on a psycopg connection that it owns; ``close()`` ends both."""
+    """Runs commands one at a time on a psycopg connection that it owns; ``close()`` ends both.
 
-    def __init__(self, conn: psycopg.Connection[Any], *, name: str) -> None:
+    :param is_direct: there is no pooler in between.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any], *, name: str, is_direct: bool = True) -> None:
         self._conn = conn
         self._lock = threading.Lock()
         self._running: Token | None = None
@@ -92,7 +95,8 @@ class Session:
         self._closing = False
         self._inherited = False
         self.statement_timeout_ms = 0
-        self.backend_pid = conn.pgconn.backend_pid
+        # what libpq knows of a pooler's connection is a number that the pooler made up
+        self.backend_pid = conn.pgconn.backend_pid if is_direct else None
         self.types: dict[int, Any] = {}
         self.sizes: dict[int, int] = {}  # how many rows statements gave, by the hash of their text
         self._shortest_s = float("inf")

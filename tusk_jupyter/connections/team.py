@@ -63,11 +63,11 @@ class Team:
                 if self._stopped:
                     raise CancelledBeforeSentError from None
                 raise
-            self._join(conn)
+            self._join(conn, is_direct=pool.is_direct)
 
-    def _join(self, conn: psycopg.Connection[Any]) -> None:
+    def _join(self, conn: psycopg.Connection[Any], *, is_direct: bool) -> None:
         number = len(self.members)
-        member = Member(number, Session(conn, name=f"{self.name} part {number + 1}"))
+        member = Member(number, Session(conn, name=f"{self.name} part {number + 1}", is_direct=is_direct))
         self._stack.callback(_give_back, member, conn)
         with self._lock:
             self.members.append(member)
@@ -109,7 +109,7 @@ class Team:
             self._stopped = True
             for member in self.members:
                 member.session.abandon(reason)
-            return [member.session.backend_pid for member in self.members]
+            return [pid for member in self.members if (pid := member.session.backend_pid) is not None]
 
     def close(self) -> None:
         """Give the connections back, or throw them away; doing it twice is fine."""

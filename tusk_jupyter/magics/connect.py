@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tusk_jupyter.connections import pooler
 from tusk_jupyter.errors import InvalidInput, TuskError
 from tusk_jupyter.magics.connect_line import ConnectRequest, parse_connect
 from tusk_jupyter.magics.connect_target import target_of
@@ -106,7 +107,8 @@ def report(connection: Connection, *more: str) -> ConnectReport:
     """Return the line that says what is connected."""
     server = connection.server
     read_only = connection.target.settings.read_only
-    notes = [*connection.target.notes, *filter(None, (connection.take_waited(),)), *more]
+    waited = filter(None, (connection.take_waited(),))
+    notes = [*connection.target.notes, *waited, *more, *pooler.notes(server, connection.target.settings)]
     if read_only:
         from tusk_jupyter.connections import powers
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tusk_jupyter.connections import pooler
 from tusk_jupyter.magics.wide_tables import WideTable
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
         "transaction": f"{transaction.state}, {transaction.statements} statements" if transaction else "none",
         "server": server.version if server is not None else None,
         "tls": server.encryption.text if server is not None else None,
-        "route": connection.route.text or "direct",
+        "route": ", through ".join(filter(None, (connection.route.text or "direct", pooler.words(server)))),
     }
 
 

@@ -65,12 +65,15 @@ def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
 def given_up(session: Session, before: Transaction | None, *, statement: Statement, after_s: float) -> QueryCancelled:
     """Return the error for a session that the user, or the 5 s limit, gave up."""
     session.loss_told = True
+    pid = session.backend_pid
     error = QueryCancelled(
         f"given up after {after_s:.1f} s: the server did not answer the cancel request",
         name=session.name,
         advice=(
-            f"The statement may still be running as pid {session.backend_pid}; "
-            f"select pg_terminate_backend({session.backend_pid}) from another session ends it."
+            f"The statement may still be running as pid {pid}; "
+            f"select pg_terminate_backend({pid}) from another session ends it."
+            if pid is not None
+            else "The statement may still be running, or have waited for the pooler; pg_stat_activity shows what runs."
         ),
     )
     if classify.transaction_control(statement) == "COMMIT" and before is not None:

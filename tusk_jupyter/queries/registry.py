@@ -16,7 +16,7 @@ class Active:
 
     id: str
     connection: str
-    pid: int
+    pid: int | None
     sql: str
     age_s: float
     rows: int
