@@ -13,6 +13,7 @@ import pytest
 from tests.fix_postgres import PASSWORD, _as_account
 from tests.waiting import wait_until
 
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 BY_PASSWORD = "host all all 127.0.0.1/32 scram-sha-256"
 
 
@@ -28,19 +29,36 @@ class Authority:
         self.file = root / f"{name}.crt"
         self._new(name, "-x509", "-days", "2", "-out", str(self.file))
 
-    def _new(self, name, *options):
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    def _new(self, name, *options, rsa=False):
+        curve = ("-newkey", "rsa:2048", "-nodes") if rsa else (*EC, "-nodes")
         key = str(self.root / f"{name}.key")
         openssl("req", *curve, "-keyout", key, "-subj", f"/CN={name.split('.', 1)[-1]}", *options)
         Path(key).chmod(0o600)
 
-    def issue(self, name, days=2):
+    def issue(self, name, days=2, *, rsa=False):
         """Return certificate and key; the common name is what follows the first dot of ``name``."""
         certificate, key, request = (self.root / f"{name}.{end}" for end in ("crt", "key", "csr"))
-        self._new(name, "-out", str(request))
+        self._new(name, "-out", str(request), rsa=rsa)
         signed = ("-CA", str(self.file), "-CAkey", str(self.root / f"{self.name}.key"), "-CAcreateserial")
         openssl("x509", "-req", "-in", str(request), *signed, "-days", str(days), "-out", str(certificate))
         return certificate, key
+
+
+def locked(key, passphrase, *, form="pkcs8"):
+    """Return a copy of a key that is encrypted, in the form of today or in that of old (``pem``)."""
+    file = key.with_suffix(f".{form}")
+    if form == "pkcs8":
+        openssl("pkcs8", "-topk8", "-in", str(key), "-out", str(file), "-passout", f"pass:{passphrase}")
+    else:
+        kind = "rsa" if b"RSA" in subprocess.run(
+            ["openssl", "pkey", "-in", str(key), "-noout", "-text"], check=True, capture_output=True
+        ).stdout else "ec"  # fmt: skip
+        openssl(
+            kind, "-aes256", "-in", str(key), "-out", str(file), "-passout", f"pass:{passphrase}",
+            *(["-traditional"] if kind == "rsa" else []),
+        )  # fmt: skip
+    file.chmod(0o600)
+    return file
 
 
 class TlsServer:

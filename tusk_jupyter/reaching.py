@@ -102,7 +102,7 @@ class Reaching:
         known = password or target.conninfo.password or kept["db"] or self.credentials.recall(target.password_key)
         if target.ask and ask is not None and password is None:
             known = ask(f"Password for {target.conninfo.redacted()}: ")
-        if target.conninfo.get("sslkey") and target.conninfo.sslpassword is None:
+        if target.conninfo.sslpassword is None:
             target = replace(target, conninfo=replace(target.conninfo, sslpassword=kept["sslkey"]))
         given = trial.Given(password=known, ssh_password=kept["ssh"], passphrase=kept["sshkey"])
         return trial.run(target, given, name=shown, ask=ask, on_step=on_step)

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tusk_jupyter.connections")
 GRACE_S = 0.5
-# an SSH host key, an SSH password or passphrase, the database's password, and one of them again
-QUESTIONS = 4
+# an SSH host key, an SSH password or passphrase, that of the TLS key, the database's password, and two of them again
+QUESTIONS = 6
 
 
 class Connection:
@@ -216,15 +216,24 @@ class Connection:
                 break
             if outcome.asks and ask is not None:
                 password = self._prompt(ask)
-            elif not self.route.supply(ask):
+            elif not self._supplied(outcome, ask):
                 break
             outcome = self._attempt(password)
         if isinstance(outcome, opening.Refused):
             self._refused(outcome.error, password)
+            if outcome.passphrase is not None:
+                self.route.keep_passphrase(works=False)
             raise outcome.error
+        self.route.keep_passphrase(works=True)
         if password is not None:
             self._credentials.remember(self.target.password_key, password)
         return outcome
+
+    def _supplied(self, outcome: Refused, ask: Callable[[str], Secret | None] | None) -> bool:
+        """Ask for what the way to the server lacked; return whether another attempt is worth it."""
+        if outcome.passphrase is not None:
+            return self.route.supply_passphrase(outcome.passphrase, ask)
+        return self.route.supply(ask)
 
     def _refused(self, error: TuskError, password: Secret | None) -> None:
         if not isinstance(error, AuthenticationFailed):

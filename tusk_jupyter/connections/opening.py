@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -95,11 +95,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A failed attempt; ``asks`` when the server wants a password and none was given, ``reached`` how far it came."""
+    """A failed attempt, and how far it came.
+
+    ``asks`` when the server wants a password and none was given, ``passphrase`` when the client key wants one, or
+    another.
+    """
 
     error: TuskError
     asks: bool = False
     reached: Reached = Reached.NOTHING
+    passphrase: Literal["missing", "wrong"] | None = None
 
 
 def connect(
@@ -108,7 +113,7 @@ def connect(
     """Try until it works, fails for good, or the time is over; servers that are starting up are tried again."""
     deadline = time.monotonic() + timeout_s
     if problem := failures.check_files(conninfo):
-        return Refused(problem)
+        return Refused(problem, passphrase=failures.wants_passphrase(conninfo))
     patience = Patience(deadline)
     while True:
         outcome = _attempt(conninfo, password, max(deadline - time.monotonic(), 0.1), settings)

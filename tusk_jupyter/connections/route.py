@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Ask = Callable[[str], Secret | None]
 
 
+# how often somebody is asked for a passphrase before it is called wrong
+TRIES = 2
 _KIND: dict[SecretKind, Kind] = {"password": "ssh", "passphrase": "sshkey"}
 
 
@@ -50,6 +52,7 @@ class Route:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._tunnel: Tunnel | None = None
+        self._passphrases = 0
 
     @property
     def problem(self) -> SshError | None:
@@ -68,9 +71,7 @@ class Route:
 
         :raises SshError: when there is no way; :raises ConnectionTimeout: when the time is over.
         """
-        whole = self._whole()
-        if whole.sslpassword is None and whole.get("sslkey"):
-            whole = replace(whole, sslpassword=self._kept("sslkey"))
+        whole = self._with_passphrase(self._whole())
         if self._ssh is None:
             return whole
         from tusk_jupyter.connections import passfile
@@ -79,6 +80,26 @@ class Route:
         tunnel = self._made(self._ssh, whole)
         tunnel.open(timeout_s)
         return whole.with_(**tunnel.overrides(whole.sslmode))
+
+    def supply_passphrase(self, wanted: Literal["missing", "wrong"], ask: Ask | None) -> bool:
+        """Ask for the passphrase of the TLS key, twice at most; return whether another attempt is worth it."""
+        if ask is None or self._passphrases == TRIES:
+            return False
+        self._passphrases += 1
+        secret = ask(key_question(self._whole(), again=wanted == "wrong"))
+        if secret is None:
+            return False
+        self._credentials.remember((self._id, "sslkey"), secret)
+        return True
+
+    def keep_passphrase(self, *, works: bool) -> None:
+        """Remember the one that was given with the parameters, as one that was typed; or forget a wrong one."""
+        self._passphrases = 0
+        given = self._whole().sslpassword
+        if not works:
+            self._credentials.forget((self._id, "sslkey"))
+        elif given is not None and self._credentials.recall((self._id, "sslkey")) is None:
+            self._credentials.remember((self._id, "sslkey"), given)
 
     def supply(self, ask: Ask | None) -> bool:
         """Ask for what the last attempt lacked; return whether another one is worth it. In the main thread."""
@@ -125,6 +146,15 @@ class Route:
                 )
             return self._tunnel
 
+    def _with_passphrase(self, whole: Conninfo) -> Conninfo:
+        from tusk_jupyter.connections.tls_files import wants_passphrase
+
+        # the last that was typed comes first: it was asked for because the others are wrong
+        typed = self._credentials.recall((self._id, "sslkey"))
+        if typed is None and wants_passphrase(whole) == "missing":
+            typed = self._kept("sslkey")
+        return replace(whole, sslpassword=typed) if typed is not None else whole
+
     def _kept(self, kind: Kind) -> Secret | None:
         # what was typed is newer than what is kept; and a keychain may be slow, or want to be unlocked
         typed = self._credentials.recall((self._id, kind))
@@ -138,6 +168,14 @@ class Route:
         # remembered before it has worked: the pool's connections need it too; close() forgets a wrong one
         self._credentials.remember((self._id, _KIND[wanted]), secret)
         return True
+
+
+def key_question(conninfo: Conninfo, *, again: bool) -> str:
+    """Return the words that ask for the passphrase of a TLS key."""
+    from tusk_jupyter.connections.tls_files import key_path
+
+    what = f"Passphrase of the TLS key {key_path(conninfo)}"
+    return f"{what} (the last one was wrong): " if again else f"{what}: "
 
 
 def ssh_question(ssh: SshTunnel, wanted: SecretKind, *, again: bool) -> str:

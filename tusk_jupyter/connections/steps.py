@@ -48,7 +48,8 @@ class Walk:
     """What a test came to.
 
     ``asks`` when the server wants a password and none was given, ``ssh_asks`` what the way to it wants (or wants in
-    place of what was given), ``unknown_key`` is a host key that nobody has recorded.
+    place of what was given), ``unknown_key`` is a host key that nobody has recorded, ``key_asks`` when the client's TLS
+    key wants a passphrase, or another.
     """
 
     steps: tuple[Step, ...]
@@ -58,6 +59,7 @@ class Walk:
     asks: bool = False
     ssh_asks: Literal["password", "passphrase"] | None = None
     unknown_key: HostKey | None = None
+    key_asks: Literal["missing", "wrong"] | None = None
 
 
 def walk(
@@ -134,7 +136,8 @@ class _Test:
             self._board.take(Step("TLS", "skipped", plain))
         elif NAMES.index(failed) > NAMES.index("TLS"):
             self._board.take(Step("TLS", "ok", findings.encrypted(error, conninfo)))
-        return self._failed(failed, error, reached=refused.reached, asks=refused.asks)
+        ended = self._failed(failed, error, reached=refused.reached, asks=refused.asks)
+        return replace(ended, key_asks=refused.passphrase)
 
     def _attempt(self, conninfo: Conninfo) -> Found | Refused:
         settings = self._target.settings

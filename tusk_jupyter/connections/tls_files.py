@@ -2,7 +2,8 @@
 
 libpq leaves out a client certificate that is missing (the server then asks for one as if none had been named), takes
 ``sslrootcert`` for optional below ``verify-ca``, and asks for the passphrase of an encrypted key on the kernel's
-terminal, where nobody sits and no time limit holds. None of that is left to it.
+terminal, where nobody sits and no time limit holds. With a wrong one ``sslmode=prefer`` goes on without TLS and without
+a word. None of that is left to it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tusk_jupyter.errors import SslError
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
+    from tusk_jupyter.secret import Secret
 
 _ENVIRONMENT = {
     "sslmode": "PGSSLMODE",
@@ -46,10 +48,21 @@ def check_files(conninfo: Conninfo) -> SslError | None:
     return _unreadable("sslkey", str(key)) or _open_to_others(key) or _locked(key, conninfo)
 
 
-def wants_passphrase(conninfo: Conninfo) -> bool:
-    """Return whether the client key is encrypted and no passphrase is known."""
+def wants_passphrase(conninfo: Conninfo) -> Literal["missing", "wrong"] | None:
+    """Return whether the client key is encrypted, and its passphrase is not known or does not open it."""
     key = _key(conninfo)
-    return key is not None and _unreadable("sslkey", str(key)) is None and _locked(key, conninfo) is not None
+    if key is None or _unreadable("sslkey", str(key)) or not _is_encrypted(key):
+        return None
+    # '' is no passphrase to libpq, it would ask; a blank is one
+    if not conninfo.sslpassword:
+        return "missing"
+    certificate = _value(conninfo, "sslcert") or str(_folder() / "postgresql.crt")
+    return None if _opens(certificate, key, conninfo.sslpassword) else "wrong"
+
+
+def key_path(conninfo: Conninfo) -> str:
+    """Return the client key's file, as a question names it."""
+    return str(_key(conninfo) or "")
 
 
 def _value(conninfo: Conninfo, keyword: str) -> str | None:
@@ -64,13 +77,15 @@ def _key(conninfo: Conninfo) -> Path | None:
     if not (certificate or key) and _value(conninfo, "sslmode") not in _MUST_ENCRYPT:
         # what lies in the default place is no reason to refuse a server that may not even have TLS
         return None
-    if sys.platform == "win32":
-        folder = Path(os.environ.get("APPDATA", ""), "postgresql")
-    else:
-        folder = Path("~/.postgresql").expanduser()
-    found = Path(key or folder / "postgresql.key")
-    there = os.access(certificate or folder / "postgresql.crt", os.F_OK) and os.access(found, os.F_OK)
+    found = Path(key or _folder() / "postgresql.key")
+    there = os.access(certificate or _folder() / "postgresql.crt", os.F_OK) and os.access(found, os.F_OK)
     return found if there else None
+
+
+def _folder() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA", ""), "postgresql")
+    return Path("~/.postgresql").expanduser()
 
 
 def _unreadable(keyword: str, value: str) -> SslError | None:
@@ -108,16 +123,46 @@ def _open_to_others(key: Path) -> SslError | None:
 
 
 def _locked(key: Path, conninfo: Conninfo) -> SslError | None:
-    # '' is no passphrase to libpq, it would ask; a blank is one
-    if conninfo.sslpassword:
-        return None
+    match wants_passphrase(conninfo):
+        case "missing":
+            return SslError(
+                f"the private key {str(key)!r} is encrypted, and no passphrase was given",
+                advice="%tusk_connect asks for it where somebody can be asked, and --save keeps it in the keychain; the"
+                " connection manager has a field for it, connection parameters the keyword sslpassword.",
+                facts=(("file", str(key)),),
+            )
+        case "wrong":
+            return SslError(
+                f"the passphrase does not open the private key {str(key)!r}",
+                advice=f"Connect again to be asked for it. openssl pkey -noout -in {key} tells whether it is right.",
+                facts=(("file", str(key)),),
+            )
+    return None
+
+
+def _is_encrypted(key: Path) -> bool:
     with key.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    # PKCS#8 says so in its first line, the traditional form in «Proc-Type: 4,ENCRYPTED»
-    if b"ENCRYPTED" not in header:
-        return None
-    return SslError(
-        f"the private key {str(key)!r} is encrypted, and no passphrase was given",
-        advice="Give it as sslpassword in the connection parameters, or use a key without one.",
-        facts=(("file", str(key)),),
-    )
+        # PKCS#8 says so in its first line, the traditional form in «Proc-Type: 4,ENCRYPTED»
+        return b"ENCRYPTED" in file.read(_HEADER_BYTES)
+
+
+def _opens(certificate: str, key: Path, passphrase: Secret) -> bool:
+    """Try a passphrase as OpenSSL will; everything else that may be wrong with the files is left to libpq to say."""
+    import ssl
+
+    asked = False
+
+    def answer() -> str:
+        nonlocal asked
+        asked = True
+        return passphrase.reveal()
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, answer)
+    except ssl.SSLError as error:
+        return not asked or error.reason == "KEY_VALUES_MISMATCH"
+    except OSError:
+        return True
+    except ValueError:  # longer than OpenSSL takes
+        return False
+    return True

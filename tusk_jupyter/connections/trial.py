@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter import interrupts
 from tusk_jupyter.connections.connection import QUESTIONS
-from tusk_jupyter.connections.route import ssh_question
+from tusk_jupyter.connections.route import TRIES, key_question, ssh_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class Given:
     password: Secret | None = None
     ssh_password: Secret | None = None
     passphrase: Secret | None = None
+    key_passphrase: Secret | None = None
     trusted: tuple[HostKey, ...] = ()
 
 
@@ -46,8 +47,10 @@ def run(
     :raises KeyboardInterrupt: when the user does not want to wait.
     """
     walk = _attempt(target, given, name=name, on_step=on_step)
+    passphrases = 0
     for _ in range(QUESTIONS):
-        more = _asked(target, given, walk, ask) if ask is not None else None
+        passphrases += walk.key_asks is not None
+        more = _asked(target, given, walk, ask) if ask is not None and passphrases <= TRIES else None
         if more is None:
             break
         given = more
@@ -58,6 +61,8 @@ def run(
 def _attempt(target: Target, given: Given, *, name: str, on_step: Callable[[Step], None] | None) -> Walk:
     from tusk_jupyter.connections.steps import walk
 
+    if given.key_passphrase is not None:
+        target = replace(target, conninfo=replace(target.conninfo, sslpassword=given.key_passphrase))
     return interrupts.call(
         "test",
         lambda: walk(
@@ -78,6 +83,9 @@ def _asked(target: Target, given: Given, walk: Walk, ask: Ask) -> Given | None:
     if walk.asks:
         secret = ask(f"Password for {target.conninfo.redacted()}: ")
         return replace(given, password=secret) if secret is not None else None
+    if walk.key_asks is not None:
+        secret = ask(key_question(target.conninfo, again=walk.key_asks == "wrong"))
+        return replace(given, key_passphrase=secret) if secret is not None else None
     if target.ssh is not None and walk.ssh_asks is not None:
         by_password = walk.ssh_asks == "password"
         before = given.ssh_password if by_password else given.passphrase

@@ -52,6 +52,10 @@ _MORE = (
     ("color", f"Colour ({', '.join(COLORS)})"), ("parameters", "Further libpq parameters (keyword=value …)"),
 )  # fmt: skip
 
+# how the questions of connecting begin
+_KINDS: tuple[tuple[str, Kind], ...] = (
+    ("SSH", "ssh"), ("Passphrase of the TLS", "sslkey"), ("Passphrase", "sshkey"), ("", "db"),
+)  # fmt: skip
 _LABELS = dict((*_QUESTIONS, *_MORE))
 
 
@@ -213,7 +217,7 @@ class _Asked:
 
     def __call__(self, text: str) -> Secret:
         """Ask for a password; leaving the question leaves the attempt."""
-        kind: Kind = "ssh" if text.startswith("SSH") else "sshkey" if text.startswith("Passphrase") else "db"
+        kind = next(kind for beginning, kind in _KINDS if text.startswith(beginning))
         self.secrets[kind] = secret = _password(text)
         return secret
 
