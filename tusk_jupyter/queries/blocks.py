@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SAVEPOINT = "tusk_block"
 ANSWER_S = 5.0
+OPEN = {"INTRANS", "INERROR"}
 
 
 @contextmanager
@@ -62,24 +63,32 @@ def _read_only_block(session: Session) -> Iterator[None]:
 
 
 def _block(session: Session) -> Iterator[None]:
-    inner = session.transaction_status != "IDLE"
+    inner = _status(session) in OPEN
     _run(session, f"savepoint {SAVEPOINT}" if inner else "begin")
     try:
         yield
     except BaseException:
-        if session.lost is None and session.transaction_status in {"INTRANS", "INERROR"}:
+        if session.lost is None and _status(session) in OPEN:
             _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
         raise
     if session.lost is not None:
         session.loss_told = True
         raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
-    if session.transaction_status == "INERROR":
+    if _status(session) == "INERROR":
         _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
         raise _nothing_saved()
     if inner:
         _run(session, f"release savepoint {SAVEPOINT}")
     else:
         _commit(session)
+
+
+def _status(session: Session) -> str:
+    """Return the status between two statements: ACTIVE, while another thread's or our own after a cancel runs, is none."""
+    future = session.submit(lambda: session.transaction_status)
+    if not interrupts.wait(future, on_interrupt=lambda count: count > 1, on_tick=lambda: session.lost is not None):
+        return session.transaction_status
+    return future.result()
 
 
 def _commit(session: Session) -> None:
