@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -35,6 +37,12 @@ class Authority:
         openssl("req", *curve, "-keyout", key, "-subj", f"/CN={name.split('.', 1)[-1]}", *options)
         Path(key).chmod(0o600)
 
+    def key(self):
+        """Return the private key."""
+        from cryptography.hazmat.primitives import serialization
+
+        return serialization.load_pem_private_key((self.root / f"{self.name}.key").read_bytes(), None)
+
     def issue(self, name, days=2, *, rsa=False):
         """Return certificate and key; the common name is what follows the first dot of ``name``."""
         certificate, key, request = (self.root / f"{name}.{end}" for end in ("crt", "key", "csr"))
@@ -42,6 +50,41 @@ class Authority:
         signed = ("-CA", str(self.file), "-CAkey", str(self.root / f"{self.name}.key"), "-CAcreateserial")
         openssl("x509", "-req", "-in", str(request), *signed, "-days", str(days), "-out", str(certificate))
         return certificate, key
+
+
+def dated(authority, name, *, days, itself=False):
+    """Return certificate and key valid between two days from now, ``days`` = (-2, -1), signed by itself if so asked."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    _, file = authority.issue(name)
+    key = serialization.load_pem_private_key(file.read_bytes(), None)
+    ca = x509.load_pem_x509_certificate(authority.file.read_bytes())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name.split(".", 1)[-1])])
+    builder = x509.CertificateBuilder(subject if itself else ca.subject, subject, key.public_key())
+    before, after = (datetime.now(UTC) + timedelta(days=day) for day in days)
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(before).not_valid_after(after)
+    made = builder.sign(key if itself else authority.key(), hashes.SHA256())
+    certificate = file.with_suffix(".crt")
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return certificate, file
+
+
+def revoked(authority, *certificates, days=(-1, 1)):
+    """Return the authority's list of revoked certificates, in force between two days from now."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    ca = x509.load_pem_x509_certificate(authority.file.read_bytes())
+    before, after = (datetime.now(UTC) + timedelta(days=day) for day in days)
+    builder = x509.CertificateRevocationListBuilder(ca.subject, before, after)
+    for file in certificates:
+        serial = x509.load_pem_x509_certificate(file.read_bytes()).serial_number
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(before).build()
+        builder = builder.add_revoked_certificate(entry)
+    found = authority.root / f"revoked-{len(list(authority.root.iterdir()))}.crl"
+    found.write_bytes(builder.sign(authority.key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return found
 
 
 def locked(key, passphrase, *, form="pkcs8"):
@@ -83,6 +126,13 @@ class TlsServer:
         if account := _as_account():
             os.chown(there, account["user"], account["group"])
 
+    def set(self, name, value):
+        """Have a setting of its configuration changed, and read."""
+        with psycopg.connect(self.server.conninfo(), autocommit=True) as conn:
+            conn.execute(psycopg.sql.SQL("alter system set {} = {}").format(psycopg.sql.Identifier(name), value))
+        hba = (self.server.root / "data" / "pg_hba.conf").read_text().split("\n", 1)[1]
+        self.reload(hba)
+
     def reload(self, hba):
         (self.server.root / "data" / "pg_hba.conf").write_text(f"local all tester trust\n{hba}\n")
         ask = "select pg_conf_load_time(), current_setting('ssl')"
@@ -97,6 +147,22 @@ class TlsServer:
             return now > before and ssl_is == "on"
 
         wait_until(has_read, timeout=20, otherwise="the server did not read its files again")
+
+    @contextmanager
+    def showing(self, certificate, key):
+        """Have it show another certificate for a while."""
+        good = [(self.server.root / "data" / name, name) for name in ("server.crt", "server.key")]
+        before = [(file.read_bytes(), file) for file, _ in good]
+        hba = (self.server.root / "data" / "pg_hba.conf").read_text().split("\n", 1)[1]
+        self.give(certificate, "server.crt")
+        self.give(key, "server.key")
+        self.reload(hba)
+        try:
+            yield
+        finally:
+            for content, file in before:
+                file.write_bytes(content)
+            self.reload(hba)
 
 
 @pytest.fixture(scope="module")

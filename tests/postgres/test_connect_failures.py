@@ -403,7 +403,7 @@ def test_a_client_certificate_of_another_role(tls, tls_server, authority):
 
 
 def test_a_client_certificate_that_the_server_does_not_trust(tls, stranger):
-    explained(certified(tls, stranger.issue("stray.secretive")), SslError, "does not accept our client certificate")
+    explained(certified(tls, stranger.issue("stray.secretive")), SslError, "does not trust the CA of our client certificate")
 
 
 def test_a_key_that_does_not_belong_or_that_others_may_read(tls, authority):

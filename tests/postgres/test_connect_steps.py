@@ -11,7 +11,7 @@ import pytest
 from tests.fix_postgres import PASSWORD
 from tests.listening import listener, silent, web
 from tests.waiting import ask, wait_until
-from tusk_jupyter.connections import encryption
+from tusk_jupyter.connections import encryption, tls_paths
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.steps import NAMES, Step, walk
@@ -28,7 +28,7 @@ NOT_TRIED = ("skipped", "")
 def _no_environment(monkeypatch, tmp_path):
     import os
 
-    for name in [name for name in os.environ if name.startswith("PG")]:
+    for name in [name for name in os.environ if name.startswith(("PG", "SSL_CERT_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -382,7 +382,7 @@ def test_a_wrong_password_over_tls(tls, authority):
 
 def test_an_authority_that_is_not_trusted(tls, stranger):
     conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(stranger.file))
-    steps = failed(walked(conninfo), "TLS", SslError, "not signed by a CA this machine trusts")
+    steps = failed(walked(conninfo), "TLS", SslError, "signed by CN=test-authority, which this machine does not trust")
     assert steps["TCP"][0] == "ok"
     assert steps["authentication"] == NOT_TRIED
 
@@ -394,3 +394,41 @@ def test_no_tls_at_the_server(over_tcp):
 def test_a_certificate_file_that_is_missing(tls, tmp_path):
     conninfo = tls.with_(sslmode="verify-full", sslrootcert=str(tmp_path / "none.pem"))
     failed(walked(conninfo), "TLS", SslError, "cannot be read")
+
+
+def test_what_the_system_trusts(tls, authority, stranger, monkeypatch):
+    conninfo = tls.with_(sslrootcert="system")
+    monkeypatch.setattr(tls_paths, "_BUNDLES", (str(stranger.file),))
+    failed(walked(conninfo), "TLS", SslError, "signed by CN=test-authority, which this machine does not trust")
+    monkeypatch.setattr(tls_paths, "_BUNDLES", (str(authority.file),))
+    assert states(walked(conninfo))["TLS"][1].endswith(", certificate and host name verified")
+    error = walked(conninfo.with_(sslmode="require")).error
+    assert type(error) is InvalidInput
+    assert "sslmode=require is too weak for sslrootcert=system" in error.message
+
+
+def test_what_was_saved_with_the_systems_certificates_is_so_on_the_next_machine(tls, authority, tusk, monkeypatch):
+    monkeypatch.setattr(tls_paths, "_BUNDLES", (str(authority.file),))
+    conninfo = Conninfo(tls.with_(sslrootcert="system").params, Secret(PASSWORD))
+    kept = tusk.saved.keep(tusk.connections.connect("shop", target(conninfo))).saved
+    assert (kept.ssl_ca_cert, kept.ssl_mode) == ("system", "verify-full")
+
+
+def test_a_path_is_taken_from_where_the_notebook_was(tls, authority, tusk, monkeypatch, tmp_path):
+    monkeypatch.chdir(authority.root)
+    conninfo = Conninfo(tls.with_(sslmode="verify-full", sslrootcert=authority.file.name).params, Secret(PASSWORD))
+    connection = tusk.connections.connect("shop", target(conninfo))
+    assert connection.target.conninfo.get("sslrootcert") == str(authority.file)
+    assert tusk.connections.connect("shop", target(conninfo)) is connection
+    monkeypatch.chdir(tmp_path)
+    with connection.pool.borrow(timeout_s=20) as conn:
+        assert conn.pgconn.ssl_in_use
+
+
+def test_a_path_in_the_home_directory(tls, authority):
+    import os
+    import pathlib
+
+    pathlib.Path(os.environ["HOME"], "ca.pem").write_bytes(authority.file.read_bytes())
+    steps = states(walked(tls.with_(sslmode="verify-ca", sslrootcert="~/ca.pem")))
+    assert steps["TLS"][1].endswith("certificate verified, host name not")

@@ -10,7 +10,7 @@ taken for something else: ``requires a valid client certificate`` is followed, w
 from __future__ import annotations
 
 from tusk_jupyter.connections.diagnoses_login import ANY_LANGUAGE, DATABASE, HBA, LOGIN, NEEDS_PASSWORD, STARTING
-from tusk_jupyter.connections.diagnoses_tls import TLS
+from tusk_jupyter.connections.diagnoses_tls import TLS, UNTRUSTED, of_certificate
 from tusk_jupyter.connections.diagnosis import Reached, Rule, rule
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, SslError
 
@@ -20,10 +20,13 @@ __all__ = [
     "REFUSED_LOGIN",
     "RULES",
     "STARTING",
+    "TLS_FAILED",
     "UNKNOWN",
+    "UNTRUSTED",
     "Reached",
     "Rule",
     "by_sqlstate",
+    "of_certificate",
 ]
 
 TIMED_OUT = rule(
@@ -62,6 +65,14 @@ UNKNOWN = rule(
     Reached.NOTHING,
 )
 
+TLS_FAILED = rule(
+    r"SSL error|could not establish SSL connection|could not initiate SSL",
+    SslError,
+    "TLS failed",
+    "The detail is OpenSSL's own text: check --sslmode, --sslrootcert, --sslcert and --sslkey.",
+    Reached.TCP,
+)
+
 _SETTINGS = (
     rule(
         r'definition of service "(?P<service>.*)" not found',
@@ -78,7 +89,22 @@ _SETTINGS = (
         Reached.NOTHING,
     ),
     rule(
-        r"invalid \w+ value|connection option \"|invalid port number|could not match \d+ |weak sslmode",
+        r'weak sslmode "(?P<weak>.*?)" may not be used with (?P<what>\S+)',
+        InvalidInput,
+        "sslmode={weak} is too weak for {what}",
+        "sslrootcert=system trusts every public CA, so only --sslmode verify-full means something with it;"
+        " sslnegotiation=direct begins with TLS: --sslmode require, verify-ca or verify-full.",
+        Reached.NOTHING,
+    ),
+    rule(
+        r"could not match \d+ ",
+        InvalidInput,
+        "the lists of hosts, addresses and ports are not of one length",
+        "Give one port for all hosts or one for each, and as many addresses in hostaddr as hosts: host=a,b port=1,2.",
+        Reached.NOTHING,
+    ),
+    rule(
+        r'invalid "?\w+"? value|connection option "|invalid port number',
         InvalidInput,
         "a connection parameter has a value that libpq refuses",
         "The detail names it. Look also at the PG* variables and pg_service.conf, if it is not in what you typed.",
@@ -139,17 +165,12 @@ _NETWORK = (
         r"unexpected eof",
         SslError,
         "the server broke off the TLS handshake",
-        "A proxy or a port that is not PostgreSQL's does this: check host and port, and the server's log.",
+        "A proxy or a port that is not PostgreSQL's does this, and a server before PostgreSQL 17 if it is asked for"
+        " sslnegotiation=direct: check host and port, and the server's log.",
         Reached.TCP,
         weak=True,
     ),
-    rule(
-        r"SSL error|could not establish SSL connection|could not initiate SSL",
-        SslError,
-        "TLS failed",
-        "The detail is OpenSSL's own text: check --sslmode, --sslrootcert, --sslcert and --sslkey.",
-        Reached.TCP,
-    ),
+    TLS_FAILED,
     rule(
         r"server closed the connection unexpectedly|Connection reset by peer|could not receive data|could not send",
         ConnectionFailed,

@@ -67,10 +67,17 @@ LOGIN = (
         'It was made without LOGIN: connect as another role, or have ALTER ROLE "{role}" LOGIN run.',
     ),
     rule(
-        r"channel binding (is )?required|channel binding is not supported",
+        r"channel binding required, but SSL not in use",
         AuthenticationFailed,
         None,
-        "channel_binding=require needs TLS and a SCRAM password at the server: use --sslmode require, or leave it out.",
+        "channel_binding=require binds the password to TLS: use --sslmode require or more, or leave it out.",
+    ),
+    rule(
+        r"channel binding (?:is )?required|channel binding is not supported",
+        AuthenticationFailed,
+        None,
+        "channel_binding=require needs a server that asks for the password by scram-sha-256 over TLS. This one does not"
+        " (trust, md5, a certificate, a pooler in between): have pg_hba.conf changed, or leave it out.",
     ),
     rule(
         r"authentication method requirement",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -26,14 +27,16 @@ from tusk_jupyter.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tusk_jupyter.connections.certificate_look import Certificate
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.verbose import Said
 
-__all__ = ["check_files", "connect_error", "furthest", "needs_password", "unready", "wants_passphrase"]
+__all__ = ["check_files", "connect_error", "furthest", "is_untrusted", "needs_password", "unready", "wants_passphrase"]
 
 _ATTEMPTS = "\nMultiple connection attempts failed. All failures were:"
 _ATTEMPT = re.compile(r"\n- host: [^\n]*?, hostaddr: (?:'([^\n]*?)'|None): ")
 _LINE = re.compile(r'connection to server (?:at|on socket) "[^\n]*?"(?: \([^\n]*?\))?(?:, port \d+)? failed: ')
+_CERTIFICATE = (diagnoses.UNTRUSTED, diagnoses.TLS_FAILED)
 _STARTING = diagnoses.STARTING
 # in whatever language it said more
 _NOT_READY = "not ready"
@@ -67,6 +70,11 @@ def unready(exc: BaseException) -> str | None:
     return doing[0] if doing else None
 
 
+def is_untrusted(exc: BaseException) -> bool:
+    """Return whether the server's certificate was refused, or may have been, for a reason that libpq does not tell."""
+    return any(one.rule in _CERTIFICATE for one in _attempts(exc, getattr(exc, "pgconn", None)))
+
+
 def furthest(exc: BaseException) -> Reached:
     """Return the last step that certainly worked, at the address that came furthest."""
     if getattr(exc, "sqlstate", None):
@@ -86,12 +94,14 @@ def connect_error(
     secrets: Iterable[Secret] = (),
     timeout_s: float | None = None,
     tries: str | None = None,
+    certificate: Certificate | None = None,
 ) -> TuskError:
     """Return what to raise for ``exc``; it never raises itself.
 
     :param target: what was to be reached, without a password; the message says ``name`` where there is one.
     :param secrets: masked in every text, besides those of ``conninfo`` and the password that libpq used.
     :param timeout_s: the limit that was set, for a time-out's message and ``duration_s``.
+    :param certificate: what was found wrong with the server's, where ``exc`` says only that something is.
     :param tries: how often it was tried («7 times in 9.8 s»), where that was more than once.
     """
     pgconn = getattr(exc, "pgconn", None)
@@ -100,7 +110,15 @@ def connect_error(
     label = redact(name or target, known)
     try:
         return _translated(
-            exc, pgconn, label=label, target=target, conninfo=conninfo, secrets=known, limit=timeout_s, tries=tries
+            exc,
+            pgconn,
+            label=label,
+            target=target,
+            conninfo=conninfo,
+            secrets=known,
+            limit=timeout_s,
+            tries=tries,
+            certificate=certificate,
         )
     except Exception as error:  # noqa: BLE001 - a failure to explain must not hide that the connection failed
         return ConnectionFailed(f"Cannot connect to {label}", detail=f"{type(exc).__name__}, {type(error).__name__}")
@@ -116,6 +134,7 @@ def _translated(
     secrets: list[Secret],
     limit: float | None,
     tries: str | None,
+    certificate: Certificate | None,
 ) -> TuskError:
     if isinstance(exc, psycopg.ProgrammingError | ValueError) and getattr(exc, "sqlstate", None) is None:
         return _unusable(exc, label)
@@ -134,6 +153,9 @@ def _translated(
         "tries": tries or "once",
     }
     rule = best.rule
+    if rule in _CERTIFICATE and certificate is not None:
+        rule, more = diagnoses.of_certificate(certificate, datetime.now(UTC))
+        words |= more
     said = redact(_primary(best.matched), secrets)
     reached = _reached(rule.reached, where, tls=best is attempts[-1] and bool(pgconn is not None and pgconn.ssl_in_use))
     facts = tuple(
@@ -142,6 +164,7 @@ def _translated(
             ("tried", redact(_tried(where, target), secrets)),
             ("attempts", tries),
             ("reached", reached),
+            ("certificate", certificate.described() if certificate is not None else ""),
         )
         if fact
     )

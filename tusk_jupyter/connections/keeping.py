@@ -78,6 +78,9 @@ def saved_of(
     target, server = connection.target, connection.server
     given = target.conninfo.kwargs()
     in_force = dict(server.parameters) if server is not None else dict(given)
+    if given.get("sslrootcert") == "system":
+        # libpq was given this machine's bundle; another machine has another
+        in_force["sslrootcert"] = "system"
     if target.ssh is not None:
         # libpq was sent to the tunnel's end; kept is where the tunnel leads
         for key in ("host", "hostaddr", "port"):

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import encryption, failures, liveness, powers
+from tusk_jupyter.connections import encryption, failures, liveness, powers, tls_paths
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.patience import Patience
 from tusk_jupyter.connections.verbose import VerboseConnection
 
 if TYPE_CHECKING:
+    from tusk_jupyter.connections.certificate_look import Certificate
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.encryption import Encryption
     from tusk_jupyter.connections.pooler import PoolerMode
@@ -131,9 +132,20 @@ def connect(
             secrets=secrets,
             timeout_s=timeout_s,
             tries=patience.tried,
+            certificate=_certificate(outcome, deadline),
         )
         asks = password is None and failures.needs_password(outcome)
         return Refused(error, asks=asks, reached=failures.furthest(outcome))
+
+
+def _certificate(failure: BaseException, deadline: float) -> Certificate | None:
+    """Look at a certificate that libpq refused without saying why."""
+    pgconn = getattr(failure, "pgconn", None)
+    if pgconn is None or not failures.is_untrusted(failure):
+        return None
+    from tusk_jupyter.connections import certificate_look
+
+    return certificate_look.look(pgconn, until=deadline)
 
 
 def _attempt(
@@ -168,6 +180,7 @@ def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -
         "keepalives_count": "3",
         "fallback_application_name": "Tusk",
         **conninfo.kwargs(),
+        **tls_paths.system_roots(conninfo),
         # psycopg sends and reads text; whatever PGCLIENTENCODING says, it is UTF-8 between us and libpq
         "client_encoding": "UTF8",
         # libpq takes whole seconds, and 1 means 2 to it

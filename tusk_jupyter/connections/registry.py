@@ -69,7 +69,9 @@ class Connections:
         :raises TuskError: when the server cannot be reached or refuses; nothing is kept then.
         """
         from tusk_jupyter.connections.connection import Connection
+        from tusk_jupyter.connections.tls_paths import resolved
 
+        target = replace(target, conninfo=resolved(target.conninfo))
         known = self._known(name, target)
         if name is not None and known is not None and not _same(known.target, target):
             raise _taken(name, known)

@@ -20,6 +20,7 @@ from tusk_jupyter.connections import failures, findings, opening, passfile, scou
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.opening import Refused
 from tusk_jupyter.connections.step_board import NAMES, Board, Step
+from tusk_jupyter.connections.tls_paths import resolved
 from tusk_jupyter.errors import AuthenticationFailed, SslError, TuskError
 from tusk_jupyter.translate import translate
 
@@ -80,7 +81,7 @@ def walk(
     """
     test = _Test(target, name=name, password=password, on_step=on_step)
     try:
-        conninfo = target.conninfo
+        conninfo = resolved(target.conninfo)
         if target.ssh is not None:
             routed = test.through(target.ssh, ssh_password, passphrase, trusted)
             if isinstance(routed, Walk):

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tusk_jupyter.connections.tls_paths import is_no_path
 from tusk_jupyter.errors import SslError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def check_files(conninfo: Conninfo) -> SslError | None:
     for keyword in named:
         if (value := _value(conninfo, keyword)) and (problem := _unreadable(keyword, value)):
             return problem
+    if problem := _no_revocations(_value(conninfo, "sslcrl")):
+        return problem
     key = _key(conninfo)
     if not certified or key is None:
         return None
@@ -89,22 +92,38 @@ def _folder() -> Path:
 
 
 def _unreadable(keyword: str, value: str) -> SslError | None:
-    if value == "system" and keyword == "sslrootcert":
-        return None
-    # «engine:key» names a key in hardware
-    if keyword == "sslkey" and ":" in value and sys.platform != "win32":
+    if is_no_path(keyword, value):
         return None
     try:
         with Path(value).open("rb"):
             return None
     except OSError as error:
         why = error.strerror or type(error).__name__
-    home = " libpq does not expand '~': write the whole path." if value.startswith("~") else ""
+    home = " In a variable or a service file libpq does not expand '~'." if value.startswith("~") else ""
+    option = "sslcrl in the connection parameters" if keyword == "sslcrl" else f"--{keyword}"
     return SslError(
         f"the file of {keyword} cannot be read: {value!r}: {why}",
-        advice=f"Check the path and that this user may read it (--{keyword}).{home} libpq would go on without it.",
+        advice=f"Check the path and that this user may read it ({option}).{home} libpq would go on without it.",
         facts=(("file", value),),
     )
+
+
+def _no_revocations(file: str | None) -> SslError | None:
+    """Refuse what holds no list: libpq goes on without, and nothing counts as revoked."""
+    if not file:
+        return None
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        return SslError(
+            f"the file of sslcrl holds no revocation list: {file!r}",
+            advice="It must be in PEM form (-----BEGIN X509 CRL-----): openssl crl -inform der turns the other form"
+            " into it. libpq would go on without it.",
+            facts=(("file", file),),
+        )
+    return None
 
 
 def _open_to_others(key: Path) -> SslError | None:

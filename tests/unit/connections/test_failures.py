@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tusk_jupyter.connections import diagnoses, diagnoses_login
+from tusk_jupyter.connections import diagnoses, diagnoses_login, diagnoses_tls
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.failures import (
     check_files,
@@ -73,6 +73,7 @@ SAID = [
     (f"{SOCKET}{HBA.replace('10.0.0.1', '[local]')}no encryption", AuthenticationFailed, "[local]"),
     (f'{AT}FATAL:  pg_hba.conf rejects connection for host "x", no encryption', AuthenticationFailed, "rejects"),
     (f"{AT}channel binding required, but SSL not in use", AuthenticationFailed, "channel binding"),
+    (f"{AT}channel binding required but not supported by server's", AuthenticationFailed, "not supported by"),
     (f'{AT}authentication method requirement "md5" failed: server requested SASL', AuthenticationFailed, "md5"),
     (f'{SOCKET}requirepeer specifies "a", but actual peer user name is "b"', AuthenticationFailed, "requirepeer"),
     (f"{AT}server does not support SSL, but SSL was required", SslError, "does not offer TLS"),
@@ -83,13 +84,15 @@ SAID = [
     (f'{AT}could not read root certificate file "/x": no certificate', SslError, "'/x' cannot be read"),
     (f"{AT}FATAL:  connection requires a valid client certificate", SslError, "asks for a client certificate"),
     (f"{AT}SSL error: tlsv13 alert certificate required", SslError, "asks for a client certificate"),
-    (f"{AT}SSL error: tlsv1 alert unknown ca", SslError, "does not accept our client certificate (unknown ca)"),
-    (f"{AT}SSL error: sslv3 alert certificate expired", SslError, "(certificate expired)"),
+    (f"{AT}SSL error: tlsv1 alert unknown ca", SslError, "does not trust the CA of our client certificate"),
+    (f"{AT}SSL error: sslv3 alert certificate revoked", SslError, "revoked by its CA"),
+    (f"{AT}SSL error: sslv3 alert bad certificate", SslError, "(bad certificate)"),
+    (f"{AT}SSL error: sslv3 alert certificate expired", SslError, "has expired"),
     (f'{AT}private key file "/k" has group or world access; file must', SslError, "others may read"),
     (f'{AT}certificate present, but not private key file "/k"', SslError, "'/k' does not exist"),
     (f'{AT}could not load private key file "/k": key values mismatch', SslError, "does not belong"),
     (f'{AT}could not load private key file "/k": bad decrypt', SslError, "passphrase"),
-    (f'{AT}could not load private key file "/k": unsupported', SslError, "unsupported"),
+    (f'{AT}could not load private key file "/k": unsupported', SslError, "cannot be used"),
     (f"{AT}SSL error: tlsv1 alert protocol version", SslError, "no TLS version in common"),
     (f"{AT}SSL error: unexpected eof while reading", SslError, "broke off"),
     (f"{AT}SSL error: something new", SslError, "TLS failed"),
@@ -116,6 +119,8 @@ SAID = [
     ('definition of service "shop" not found', InvalidInput, "no service 'shop'"),
     ('service file "/x" not found', InvalidInput, "/x"),
     ('invalid sslmode value: "full"', InvalidInput, "libpq refuses"),
+    ('weak sslmode "prefer" may not be used with sslrootcert=system (use "verify-full")', InvalidInput, "too weak"),
+    ("could not match 2 port numbers to 3 hosts", InvalidInput, "not of one length"),
     ('invalid port number: "99999"', InvalidInput, "libpq refuses"),
     ("GSSAPI encryption required but no credential cache", ConnectionFailed, "GSSAPI"),
     ("something libpq never said before", ConnectionFailed, "never said before"),
@@ -147,7 +152,7 @@ def test_every_rule_is_met_by_a_text_and_can_be_worded(rule):
 
 
 def test_every_rule_has_advice_of_its_own():
-    rules = [*diagnoses.RULES, *diagnoses_login.ANY_LANGUAGE, diagnoses.UNKNOWN, diagnoses.REFUSED, diagnoses.REFUSED_LOGIN]
+    rules = [*diagnoses.RULES, *diagnoses_login.ANY_LANGUAGE, *diagnoses_tls.CERTIFICATES, diagnoses.UNKNOWN, diagnoses.REFUSED, diagnoses.REFUSED_LOGIN]
     assert len({rule.advice for rule in rules}) == len(rules)
 
 
@@ -390,7 +395,7 @@ def test_a_missing_file_is_named_before_libpq_ignores_it(keyword, home):
     assert type(error) is SslError
     assert keyword in str(error)
     assert "nowhere.pem" in str(error)
-    assert f"--{keyword}" in error.advice
+    assert (f"--{keyword}" if keyword != "sslcrl" else "sslcrl in") in error.advice
 
 
 def test_a_file_named_by_the_environment_counts(home, monkeypatch):
