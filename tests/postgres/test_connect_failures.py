@@ -6,7 +6,7 @@ import base64
 import socket
 import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import psycopg
@@ -230,6 +230,11 @@ def test_a_service_that_is_not_defined():
 def ssh(client):
     client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
     client.recv(1000)
+    # who closes before everything is read resets the line, and the banner may be lost with it
+    client.shutdown(socket.SHUT_WR)
+    with suppress(OSError):
+        while client.recv(1000):
+            pass
 
 
 def hang_up(client):
