@@ -30,10 +30,10 @@ def connect(where: str = "", *, name: str | None = None, **options: Any) -> Conn
         ``statement_timeout="30s"``, ``pool_size=5``, ``password_env="VAR"``, …
     :raises InvalidInput: for an unknown option; :raises TuskError: when the server cannot be reached or refuses.
     """
-    failed = None
+    failed: BaseException
     try:
         return _connect(where, name, options)
-    except TuskError as error:
+    except (TuskError, KeyboardInterrupt) as error:
         failed = error
     # the frames that read a password are no business of a debugger's
     del where

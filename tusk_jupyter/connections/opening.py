@@ -22,6 +22,7 @@ from psycopg import sql
 
 from tusk_jupyter.connections import encryption, failures, liveness, powers, tls_paths
 from tusk_jupyter.connections.diagnoses import Reached
+from tusk_jupyter.connections.keywords import KEYWORDS
 from tusk_jupyter.connections.patience import Patience
 from tusk_jupyter.connections.verbose import VerboseConnection
 
@@ -268,7 +269,8 @@ def server_info(conn: psycopg.Connection[Any], *, read_only: bool, tunnelled: bo
         backend_pid=pid,
         host=conn.info.host or "",
         port=conn.info.port,
-        parameters=tuple(conn.info.get_parameters().items()),
+        # psycopg leaves out the password, and neither the passphrase of a key nor what a newer libpq has for secrets
+        parameters=tuple((key, value) for key, value in conn.info.get_parameters().items() if key in KEYWORDS),
         used_password=bool(conn.pgconn.used_password),
         checks_clients=interval == CHECK_INTERVAL,
         pooler="unknown" if pooled else None,
