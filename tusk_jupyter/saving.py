@@ -162,6 +162,20 @@ class Saved:
         keys["db"] = connection.target.password_key
         return {kind: secret for kind, key in keys.items() if (secret := self._credentials.recall(key)) is not None}
 
+    def replace_password(self, connection: Connection, password: Secret) -> tuple[str, ...]:
+        """Keep a database password in place of the one that is kept for a connection; return what to say, if one is."""
+        from tusk_jupyter.connections.keeping import saved_of
+
+        known = self._rows.get(connection.id) or self._rows.get(connection.name)
+        if known is None or not self._credentials.has(known.id, "db"):
+            return ()
+        if known.id != connection.id and place_of(known) != place_of(saved_of(connection, name=known.name)):
+            return ()
+        kept = self._credentials.store(known.id, "db", password, lasting=self.lasting)
+        where = "the keychain" if kept.where == "keychain" else "this kernel's memory"
+        said = f"the password that is kept for {known.name} in {where} is the new one"
+        return (said, *([kept.warning] if kept.warning else []))
+
     def change(self, name_or_id: str, **fields: Any) -> SavedConnection:
         """Change some fields of a connection and leave the others as they are now; :raises InvalidInput: as save."""
         _check_name(fields.get("name", ""))

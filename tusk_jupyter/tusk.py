@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.role_password import PasswordSet
     from tusk_jupyter.running import CellOptions
     from tusk_jupyter.saving import Saved
     from tusk_jupyter.secret import Secret
@@ -183,6 +184,28 @@ class Tusk(Reaching, SingletonConfigurable):
         from tusk_jupyter import loading
 
         return loading.load(self, wanted, connection=connection, ask=ask, on_tick=on_tick)
+
+    def set_password(
+        self,
+        password: Secret | Callable[[str], Secret],
+        *,
+        role: str | None = None,
+        connection: Connection,
+        ask: Callable[[str], Secret | None] | None = None,
+        on_tick: Callable[[Execution], None] | None = None,
+    ) -> PasswordSet:
+        """Set a role's password, hashed here, on a connection's session; see ``role_password.set_password``."""
+        from tusk_jupyter import role_password
+
+        return role_password.set_password(
+            self,
+            password,
+            role=role,
+            connection=connection,
+            saved=self.saved,
+            ask=ask,
+            on_tick=on_tick,
+        )
 
     @contextmanager
     def transaction(self, name: str | None = None) -> Iterator[Connection]:

@@ -353,6 +353,14 @@ class Connection:
         kept = self._credentials.find(self.id, "db") if self.target.saved_id is not None else None
         return kept or self._credentials.recall(self.target.password_key)
 
+    def use_password(self, password: Secret) -> bool:
+        """Log in with another password from now on; return whether the connection was given one with its parameters."""
+        whole = self._whole()
+        if whole.password is not None:
+            self._whole = lambda: replace(whole, password=password)
+        self._credentials.remember(self.target.password_key, password)
+        return whole.password is not None
+
     def close(self) -> None:
         """Cancel what runs, close session and pool; closing twice is fine."""
         with self._lock:
