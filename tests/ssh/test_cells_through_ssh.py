@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.fix_postgres import PASSWORD as DB_PASSWORD
@@ -187,6 +191,37 @@ def test_a_dead_tunnel_is_named_and_the_next_cell_has_a_new_one(shell, tusk, kno
     reply = shell.run("%sql select 1", ok=False)
     assert dict(reply.exception.facts)["ssh"].startswith("the SSH tunnel of shop is gone")
     assert shell.run("%sql select 1 as one").value
+
+
+@pytest.mark.parametrize("happens", ["kill_sessions", "freeze_sessions"])
+def test_an_exit_waits_for_no_tunnel(known, place, by_key, make_sshd, ssh_keys, home, tmp_path, happens):
+    sshd = make_sshd()
+    home.known_hosts.write_text(sshd.known_hosts_line)
+    by_key = f"--ssh {sshd.user}@127.0.0.1:{sshd.port} --ssh-key {ssh_keys / 'plain'}"
+    code = f"""
+import sys
+from tusk_jupyter.magics import connect
+import tusk_jupyter as tusk
+connection, _ = connect.connect(tusk.state(), connect.parse_connect({place + " " + by_key!r}), local_ns={{}})
+held = connection.pool.borrow()
+conn = held.__enter__()
+tusk.sql("begin")
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TUSK_DATA_DIR": str(tmp_path / "data")},
+        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "ready\n", process.communicate(timeout=20)
+        getattr(sshd, happens)()
+        _, complaints = process.communicate("\n", timeout=25)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert "Traceback" not in complaints
 
 
 def test_a_tunnel_that_cannot_be_opened_leaves_nothing(shell, tusk, known, place, sshd, ssh_keys):

@@ -182,20 +182,27 @@ class ConnectionPool:
                 return None
 
     def _is_sound(self, conn: Opened, deadline: float) -> bool:
+        left = max(deadline - time.monotonic(), 0.001)
         try:
-            liveness.run_within(conn, min(CHECK_TIMEOUT_S, max(deadline - time.monotonic(), 0.001)), b"")
-        except (psycopg.Error, OSError):
-            with self._changed:
-                self._lent.discard(conn)
-                gone = [conn, *(other for other, _ in self._idle)]
-                self._idle.clear()
-                self._grow()
-            _close(gone)
+            liveness.run_within(conn, min(CHECK_TIMEOUT_S, left), b"")
+        except (psycopg.Error, OSError) as error:
+            # one that was only not given the time says nothing of the others
+            is_cut_short = isinstance(error, psycopg.errors.ConnectionTimeout) and left < CHECK_TIMEOUT_S
+            self._drop(conn, others=not is_cut_short)
             return False
         except BaseException:  # an interrupt: the answer is still under way
             self._discard(conn)
             raise
         return True
+
+    def _drop(self, conn: Opened, *, others: bool) -> None:
+        with self._changed:
+            self._lent.discard(conn)
+            gone = [conn, *(other for other, _ in self._idle if others)]
+            if others:
+                self._idle.clear()
+            self._grow()
+        _close(gone)
 
     def _wait(self, waiter: _Waiter, deadline: float, until: Callable[[], bool] | None) -> Opened | None:
         try:
