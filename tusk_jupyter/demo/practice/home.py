@@ -32,7 +32,7 @@ class Home:
         self._environment = {
             name: value for name, value in os.environ.items() if name.startswith("PG") or name in {_HOME, *_ASIDE}
         }
-        self._directory = Path.cwd()
+        self._directory: Path | None = Path.cwd()
         for name in self._environment:
             del os.environ[name]
         os.environ |= {_HOME: str(path), "PGPORT": str(port)}
@@ -47,9 +47,10 @@ class Home:
 
     def close(self) -> None:
         """Go back to the user's; closing twice is fine."""
-        if os.environ.get(_HOME) != str(self.path):
+        directory, self._directory = self._directory, None
+        if directory is None:
             return
         for name in (_HOME, "PGPORT"):
             os.environ.pop(name, None)
         os.environ.update(self._environment)
-        os.chdir(self._directory)
+        os.chdir(directory)
