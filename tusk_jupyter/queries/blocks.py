@@ -84,7 +84,7 @@ def _block(session: Session) -> Iterator[None]:
 
 
 def _status(session: Session) -> str:
-    """Return the status between two statements: ACTIVE, while another thread's or our own after a cancel runs, is none."""
+    """Return the status between two statements: ACTIVE, while something still runs on the session, is none."""
     future = session.submit(lambda: session.transaction_status)
     if not interrupts.wait(future, on_interrupt=lambda count: count > 1, on_tick=lambda: session.lost is not None):
         return session.transaction_status
