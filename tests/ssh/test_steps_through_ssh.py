@@ -62,7 +62,7 @@ def test_the_whole_way(walked, bastion, sshd, server, sslmode):
     assert f"127.0.0.1:{sshd.port} → 127.0.0.1:{server.port}" in steps["SSH"][1]
     assert steps["SSH"][1].endswith(", by key")
     assert steps["TLS"] == (
-        ("skipped", "sslmode=disable") if sslmode == "disable" else ("ok", "none: the server does not offer it")
+        ("skipped", "sslmode=disable") if sslmode == "disable" else ("ok", "no TLS (inside the SSH tunnel: the server offers none)")
     )
     assert steps["authentication"][1].startswith("as secretive, ")
     assert steps["database"][0] == "ok"
@@ -83,6 +83,16 @@ def test_an_alias_says_where(walked, sshd, ssh_keys, known):
     _, steps = walked(SshTunnel("jump", config_alias="jump"))
     assert steps["DNS"] == steps["TCP"] == ("skipped", "ssh_config says where jump is")
     assert steps["SSH"][0] == steps["database"][0] == "ok"
+    assert steps["SSH"][1].endswith(", by key")  # of ssh_config, as there is no agent
+
+
+@pytest.mark.parametrize(("file", "proof"), [("certified", "agent or key"), ("nothing", "agent")])
+def test_an_agent_is_named_for_what_it_may_have_done(walked, sshd, ssh_keys, known, agent, file, proof):
+    agent(ssh_keys / "plain")
+    known.config.write_text(f"Host 127.0.0.1\n  IdentityFile {ssh_keys / file}\n")
+    _, steps = walked(SshTunnel("127.0.0.1", sshd.port, sshd.user))
+    assert steps["SSH"][0] == "ok"
+    assert steps["SSH"][1].endswith(f", by {proof}")
 
 
 def fails(outcome, step, kind, *words):

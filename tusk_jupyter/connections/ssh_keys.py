@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from tusk_jupyter.connections.ssh_refusals import Refusal, RefusedError
+from tusk_jupyter.connections.ssh_refusals import OF_AGENT, Refusal, RefusedError
 from tusk_jupyter.errors import SshError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ async def from_agent(path: str, wanted: Sequence[bytes], *, only: bool) -> Ident
     found = Identities(client=client)
     named = [key for key in keys if key.public_data in wanted]
     found.pairs = list(named if only else [*named, *(key for key in keys if key.public_data not in wanted)])
-    found.names = [f"agent: {key.get_comment() or key.get_algorithm()}" for key in found.pairs]
+    found.names = [f"{OF_AGENT}{key.get_comment() or key.get_algorithm()}" for key in found.pairs]
     if not keys:
         found.agent = "the SSH agent has no keys"
     elif not found.pairs:

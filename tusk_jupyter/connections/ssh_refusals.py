@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncssh
 
 _LONGEST = 1000
+OF_AGENT = "agent: "
 SecretKind = Literal["password", "passphrase"]
 
 
@@ -74,6 +75,14 @@ class Seen:
     def recorded_as(self) -> tuple[str, int]:
         """Host and port under which ``known_hosts`` has the key; ``HostKeyAlias`` stands without a port."""
         return (self.alias, DEFAULT_PORT) if self.alias else (self.host, self.port)
+
+    @property
+    def proof(self) -> str:
+        """What logged in: with ``agent``, which means all that ssh tries by itself, it may have been a file's key."""
+        if self.auth != "agent":
+            return self.auth
+        of_agent = sum(name.startswith(OF_AGENT) for name in self.identities)
+        return "agent" if of_agent == len(self.identities) else "agent or key" if of_agent else "key"
 
 
 def command(seen: Seen, *, verbose: bool = False) -> str:

@@ -198,7 +198,7 @@ class _Test:
         if isinstance(outcome, dict):
             for name in _ON_THE_WAY:
                 self._board.arrive(name)
-            self._board.take(Step("SSH", "ok", f"{tunnel.route}, by {ssh.auth}"))
+            self._board.take(Step("SSH", "ok", f"{tunnel.route}, by {tunnel.proof}"))
             return outcome
         error = outcome if isinstance(outcome, TuskError) else self._broken(outcome, conninfo).error
         missing = next((name for name in _ON_THE_WAY if self._board.state(name) == "running"), None)

@@ -98,6 +98,12 @@ class Tunnel:
         first = str(live.route) if live is not None else written(ssh.config_alias or ssh.host, ssh.port, ssh.username)
         return f"{first} → {written(self.host, self.port)}"
 
+    @property
+    def proof(self) -> str:
+        """What proved the last login, as far as that is known: ``agent``, ``key``, ``agent or key``, ``password``."""
+        live = self._live
+        return live.route.hops[-1][0].proof if live is not None else self.ssh.auth
+
     def set_secrets(self, *, password: Secret | None = None, passphrase: Secret | None = None) -> None:
         """Take what was typed after :attr:`asks` said what is missing."""
         mine = self._secrets
