@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from measurements import decode, headline, history, interrupt, into_table, load, memory, results, small, to_file
+from measurements import decode, headline, history, interrupt, into_table, load, memory, results, small, soak, to_file
 from side_by_side import report
 from side_by_side.environments import versions
 from side_by_side.place import prepared
@@ -36,6 +36,7 @@ PLANS: dict[str, tuple[Callable[..., Measurement], ...]] = {
     "into-table": (into_table.plan,),
     "to-file": (to_file.plan,),
     "history": (history.plan,),
+    "soak": (soak.plan,),
 }
 PACKAGES = (
     "tusk-jupyter",

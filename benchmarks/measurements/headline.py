@@ -13,5 +13,6 @@ LOAD = "`%tusk load` ÷ pre-encoded COPY BINARY"
 TO_FILE = "`--to` Parquet, 5 GB of rows: wall ÷ raw read"
 FLAT = "… its peak memory ÷ that of a tenth of the rows"
 PARALLEL = "`--parallel 2` ÷ raw read on one connection"
+SOAK = "soak: wrong results, rows, sessions, numbers, or anything left"
 
-ROWS = (WALL, JUPYSQL, PEERS, CPU, PEAK, PYTHON, SMALL, LOAD, TO_FILE, FLAT, PARALLEL)
+ROWS = (WALL, JUPYSQL, PEERS, CPU, PEAK, PYTHON, SMALL, LOAD, TO_FILE, FLAT, PARALLEL, SOAK)
