@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_postgres import PASSWORD
 from tests.fix_tls import BY_PASSWORD, locked
-from tusk_jupyter.connections.conninfo import Conninfo
+from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.target import Limits, Target
 from tusk_jupyter.errors import SslError
@@ -125,6 +125,22 @@ def test_a_key_in_the_default_place_is_asked_about_and_kept_too(by_certificate, 
     tusk.saved.keep(connection)
     tusk.connections.disconnect("shop")
     tusk.connect_saved("shop", ask=Answers())
+
+
+def test_a_service_names_the_key_and_may_have_the_passphrase(by_certificate, pairs, tusk, monkeypatch, tmp_path):
+    certificate, key = pairs["pkcs8", True]
+    lines = [f"{keyword}={value}" for keyword, value in by_certificate.params]
+    lines += [f"sslcert={certificate}", f"sslkey={key}"]
+    file = tmp_path / "services"
+    file.write_text("\n".join(["[asks]", *lines, "[knows]", *lines, f"sslpassword={PASSWORD}", ""]))
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    asked = Answers(PASSWORD)
+    tusk.connections.connect("asks", Target(parse("service=asks"), Settings()), ask=asked)
+    assert asked.asked == [f"Passphrase of the TLS key {key}: "]
+    tusk.connections.connect("knows", Target(parse("service=knows"), Settings()), ask=(none := Answers()))
+    assert none.asked == []
+    monkeypatch.setenv("PGSERVICE", "knows")
+    tusk.connections.connect("default", Target(Conninfo(), Settings()))
 
 
 def test_a_test_asks_as_connecting_does_and_keeps_nothing(by_certificate, pairs, tusk):

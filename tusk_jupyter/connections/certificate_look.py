@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 3.0
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_ASKED = ("host", "sslrootcert", "sslcrl", "sslcrldir", "sslnegotiation")
 _ALPN = "postgresql"  # what a server that is spoken to without a request for TLS wants to hear
 
 
@@ -52,7 +53,11 @@ def look(pgconn: Any, *, until: float) -> Certificate | None:
     :param pgconn: what psycopg keeps of that connection.
     :param until: ``time.monotonic()`` at which nobody waits any longer.
     """
-    options = {option.keyword.decode(): (option.val or b"").decode() for option in pgconn.info}
+    options = {
+        keyword: (option.val or b"").decode()
+        for option in pgconn.info
+        if (keyword := option.keyword.decode()) in _ASKED
+    }
     host = pgconn.hostaddr.decode() or pgconn.host.decode()
     if not host or host.startswith(("/", "@")):
         return None

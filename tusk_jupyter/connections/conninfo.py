@@ -267,14 +267,14 @@ def _checked(pairs: Iterable[tuple[str, str]]) -> Conninfo:
             raise InvalidInput(f"{key} must be one of {', '.join(allowed)}", advice=f"Correct the value of {key}.")
     if not re.fullmatch(r"\s*-?\d+\s*", given.get("connect_timeout", "0")):
         raise InvalidInput("connect_timeout is not a whole number of seconds", advice="Or use --connect-timeout 10s.")
-    _check_port(given.get("port", ""))
+    _check_port(given.get("port", ""), advice="The usual port is 5432; several hosts may have one each: 5432,5433.")
     return Conninfo(params=tuple(given.items()), **secrets)
 
 
-def _check_port(port: str) -> None:
+def _check_port(port: str, *, advice: str = f"The usual port is 5432. {_ENCODE}") -> None:
     for one in port.split(","):
         if one and not (re.fullmatch(r"[0-9]{1,9}", one) and 0 < int(one) < 2**16):
-            raise InvalidInput("the port is not a number from 1 to 65535", advice=f"The usual port is 5432. {_ENCODE}")
+            raise InvalidInput("the port is not a number from 1 to 65535", advice=advice)
 
 
 def _keyword(word: str, *, hide: bool = False) -> str:

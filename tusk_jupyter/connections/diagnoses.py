@@ -85,7 +85,8 @@ _SETTINGS = (
         r'service file "(?P<file>.*)" not found|in service file "(?P<file2>.*)"',
         InvalidInput,
         None,
-        "Check the file that PGSERVICEFILE names: [NAME], then one keyword=value a line, without blanks around =.",
+        "Check the file that PGSERVICEFILE names: [NAME], then one keyword=value a line, libpq's"
+        " keywords only, without blanks around =.",
         Reached.NOTHING,
     ),
     rule(
@@ -106,8 +107,22 @@ _SETTINGS = (
     rule(
         r'invalid "?\w+"? value|connection option "|invalid port number',
         InvalidInput,
-        "a connection parameter has a value that libpq refuses",
-        "The detail names it. Look also at the PG* variables and pg_service.conf, if it is not in what you typed.",
+        None,
+        "Correct it where it stands: in what you typed, in a PG* variable, or in pg_service.conf.",
+        Reached.NOTHING,
+    ),
+    rule(
+        r'could not parse network address "(?P<named>.*)"',
+        InvalidInput,
+        "hostaddr is no address: {named!r}",
+        "hostaddr takes an IP address (10.1.2.3, fe80::1%eth0) and is looked up nowhere; a name belongs into host.",
+        Reached.NOTHING,
+    ),
+    rule(
+        r"invalid SSL protocol version range",
+        InvalidInput,
+        "ssl_min_protocol_version is above ssl_max_protocol_version",
+        "Correct one of them: TLSv1.2 and TLSv1.3 are what servers speak today. Both may come from PG* variables, too.",
         Reached.NOTHING,
     ),
     rule(

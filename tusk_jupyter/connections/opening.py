@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import encryption, failures, liveness, powers, tls_paths
+from tusk_jupyter.connections import encryption, failures, liveness, powers, tls_files, tls_paths
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.keywords import KEYWORDS
 from tusk_jupyter.connections.patience import Patience
@@ -124,7 +124,7 @@ def connect(
             return outcome
         if patience.is_worth_more(outcome):
             continue
-        secrets = [s for s in (password, conninfo.password, conninfo.sslpassword) if s is not None]
+        secrets = [s for s in (password, conninfo.password, tls_files.passphrase_of(conninfo)) if s is not None]
         error = failures.connect_error(
             outcome,
             target=conninfo.redacted(),
@@ -192,7 +192,8 @@ def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -
     if (given := password or conninfo.password) is not None:
         parameters["password"] = given.reveal()
     # without one libpq would ask for an encrypted key's passphrase on the server's terminal, and wait there for ever
-    parameters["sslpassword"] = conninfo.sslpassword.reveal() if conninfo.sslpassword is not None else " "
+    passphrase = tls_files.passphrase_of(conninfo)
+    parameters["sslpassword"] = passphrase.reveal() if passphrase is not None else " "
     return parameters
 
 

@@ -14,12 +14,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tusk_jupyter.connections import service_file
 from tusk_jupyter.connections.tls_paths import is_no_path
 from tusk_jupyter.errors import SslError
+from tusk_jupyter.secret import Secret
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
-    from tusk_jupyter.secret import Secret
 
 _ENVIRONMENT = {
     "sslmode": "PGSSLMODE",
@@ -57,10 +58,19 @@ def wants_passphrase(conninfo: Conninfo) -> Literal["missing", "wrong"] | None:
     if key is None or _unreadable("sslkey", str(key)) or not _is_encrypted(key):
         return None
     # '' is no passphrase to libpq, it would ask; a blank is one
-    if not conninfo.sslpassword:
+    passphrase = passphrase_of(conninfo)
+    if not passphrase:
         return "missing"
     certificate = _value(conninfo, "sslcert") or str(_folder() / "postgresql.crt")
-    return None if _opens(certificate, key, conninfo.sslpassword) else "wrong"
+    return None if _opens(certificate, key, passphrase) else "wrong"
+
+
+def passphrase_of(conninfo: Conninfo) -> Secret | None:
+    """Return the passphrase of the client key that was given, or that stands in the service's section."""
+    if conninfo.sslpassword is not None:
+        return conninfo.sslpassword
+    found = service_file.get(conninfo, "sslpassword")
+    return Secret(found) if found else None
 
 
 def key_path(conninfo: Conninfo) -> str:
@@ -69,8 +79,11 @@ def key_path(conninfo: Conninfo) -> str:
 
 
 def _value(conninfo: Conninfo, keyword: str) -> str | None:
-    given = conninfo.get(keyword)
-    return os.environ.get(_ENVIRONMENT[keyword]) if given is None else given
+    # in libpq's order
+    for said in (conninfo.get(keyword), service_file.get(conninfo, keyword)):
+        if said is not None:
+            return said
+    return os.environ.get(_ENVIRONMENT[keyword])
 
 
 def _key(conninfo: Conninfo) -> Path | None:
