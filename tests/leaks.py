@@ -12,6 +12,7 @@ import copy
 import gc
 import json
 import logging
+import os
 import pickle
 import sys
 import threading
@@ -21,11 +22,17 @@ from pathlib import Path
 
 import cloudpickle
 import psutil
+import psycopg
 import rich.traceback
 from IPython.core import ultratb
 
-from tests.fix_postgres import PASSWORD
+import tusk_jupyter as api
+from tests import fix_postgres, fix_sshd
+from tusk_jupyter import log
+from tusk_jupyter.errors import TuskError
 
+# each begins with letters that nothing else does, and that no spelling changes
+MARKS = [secret[:10] for secret in (fix_postgres.PASSWORD, fix_sshd.PASSWORD, fix_sshd.PASSPHRASE)]
 NOT_ENTERED = (
     types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType,
     logging.Logger, threading.Thread,
@@ -33,9 +40,10 @@ NOT_ENTERED = (
 OURS = ("tusk_jupyter", "psycopg", "psycopg_pool", "asyncssh", "asyncio", "keyring", "subprocess.py")
 
 
-def shows(text, secret=PASSWORD):
-    """Whether somebody who reads ``text`` reads the secret, or how it begins: both canaries begin with ten letters."""
-    return secret[:10] in (text if isinstance(text, str) else bytes(text).decode("latin-1"))
+def shows(text):
+    """Whether somebody who reads ``text`` reads one of the passwords, or how it begins."""
+    text = text if isinstance(text, str) else bytes(text).decode("latin-1")
+    return any(mark in text for mark in MARKS)
 
 
 def reachable(roots, *, but=()):
@@ -174,3 +182,62 @@ def in_debug_mode(monkeypatch):
         return loop
 
     monkeypatch.setattr(asyncio, "new_event_loop", made)
+
+
+class Watched:
+    """A shell in which everything that is said is kept; ``check`` looks everywhere at once."""
+
+    modes = MODES
+
+    def __init__(self, shell, tusk, logs, folder) -> None:
+        self.shell, self.tusk, self.logs, self.folder = shell, tusk, logs, folder
+        self.said, self.events, self.found, self.raised = [], [], set(), []
+        tusk.events.subscribe(self.events.append)
+
+    def run(self, code, *, ok=True):
+        reply = self.shell.run(code, ok=ok)
+        self.said.append(repr(reply.outputs) + repr(reply.value))
+        return reply
+
+    def fails(self, what, code, *, typed=False, kinds=("connection",)):
+        reply = self.run(code, ok=False)
+        error = reply.exception
+        assert isinstance(error, TuskError | KeyboardInterrupt), reply.outputs
+        assert getattr(error, "error", error).kind in kinds, (what, error)
+        self.found |= {f"{what}: {place}" for place in of_error(error, typed=typed, but=self._not_ours(), modes=self.modes)}
+        for words in ("%tusk errverbose", "%tb", "%xmode Verbose", "%tb", "%xmode Docs", "%tb", "%xmode Plain", "%tb"):
+            if words != "%tb" or not typed:
+                self.run(words, ok=None)
+        return error
+
+    def looks_around(self):
+        for words in ("status", "connections", "queries", "history", "health", "logs 1000", "get"):
+            self.run(f"%tusk {words}")
+        self.run("print(tusk.state(), tusk.last_result())")
+        self.run("%whos", ok=None)
+
+    def check(self, server, *, outside=()):
+        log.flush()
+        active = self.tusk.connections.active()
+        roots = {"Tusk": self.tusk, "last result": api.last_result(), "events": self.events, "saved": self.tusk.saved.list()}
+        roots |= {"connection": active, "targets": [c.target for c in active], "status": [vars(c) for c in active]}
+        self.found |= {" → ".join(way) for way in reachable(roots, but=self._not_ours())}
+        for error in (getattr(sys, "last_value", None), getattr(sys, "last_exc", None)):
+            if error is not None:
+                self.found |= {f"sys.last_value: {text}" for name, text in told(error).items() if shows(text)}
+        self.found |= {f"said: {text[:2000]}" for text in self.said if shows(text)}
+        self.found |= {f"events: {event}" for event in map(repr, self.events) if shows(event)}
+        self.found |= {f"logs: {line}" for line in self.logs.lines if shows(line)}
+        self.found |= {f"threads: {thread.name}" for thread in threading.enumerate() if shows(thread.name)}
+        self.found |= of_files(self.folder, but=outside)
+        self.found |= of_processes(os.getpid(), int((server.root / "data" / "postmaster.pid").read_text().split()[0]))
+        with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+            rows = conn.execute("select to_jsonb(a)::text from pg_stat_activity a").fetchall()
+        self.found |= {f"pg_stat_activity: {row}" for (row,) in rows if shows(row)}
+        history = self.shell.ip.history_manager
+        kept = [*history.input_hist_raw, *history.input_hist_parsed, *map(repr, history.db_input_cache)]
+        self.found |= {f"IPython's history: {text}" for text in kept if shows(text)}
+        assert not self.found, "\n".join(sorted(self.found))
+
+    def _not_ours(self):
+        return (self.shell.ip, self.shell.ip.user_ns, self.shell.ip.user_module, os.environ, self.logs.lines, self.said)

@@ -8,21 +8,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
-import threading
 from urllib.parse import quote
 
 import psycopg
 import pytest
 
-import tusk_jupyter as api
 from tests import leaks
 from tests.fix_postgres import PASSWORD
 from tests.fix_tls import openssl
 from tests.listening import listener, silent
 from tests.waiting import terminate, wait_until
-from tusk_jupyter import log
-from tusk_jupyter.errors import TuskError
 
 ENCODED = quote(PASSWORD, safe="")
 QUOTED = "'" + PASSWORD.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -129,76 +124,6 @@ SOURCES = [
     InAUrl, InKeywords, InAVariable, InAFunction, InTheEnvironment, ByACommand, AtThePrompt, InPgpass, InAServiceFile,
     InPgpassword, Kept,
 ]  # fmt: skip
-
-
-class Watched:
-    """A shell in which everything that is said is kept; ``check`` looks everywhere at once."""
-
-    modes = leaks.MODES
-
-    def __init__(self, shell, tusk, logs, folder) -> None:
-        self.shell, self.tusk, self.logs, self.folder = shell, tusk, logs, folder
-        self.said, self.events, self.found, self.raised = [], [], set(), []
-        tusk.events.subscribe(self.events.append)
-
-    def run(self, code, *, ok=True):
-        reply = self.shell.run(code, ok=ok)
-        self.said.append(repr(reply.outputs) + repr(reply.value))
-        return reply
-
-    def fails(self, what, code, *, typed=False, kinds=("connection",)):
-        reply = self.run(code, ok=False)
-        error = reply.exception
-        assert isinstance(error, TuskError | KeyboardInterrupt), reply.outputs
-        assert getattr(error, "error", error).kind in kinds, (what, error)
-        self.found |= {f"{what}: {place}" for place in leaks.of_error(error, typed=typed, but=self._not_ours(), modes=self.modes)}
-        for words in ("%tusk errverbose", "%tb", "%xmode Verbose", "%tb", "%xmode Docs", "%tb", "%xmode Plain", "%tb"):
-            if words != "%tb" or not typed:
-                self.run(words, ok=None)
-        return error
-
-    def looks_around(self):
-        for words in ("status", "connections", "queries", "history", "health", "logs 1000", "get"):
-            self.run(f"%tusk {words}")
-        self.run("print(tusk.state(), tusk.last_result())")
-        self.run("%whos", ok=None)
-
-    def check(self, server, *, outside=()):
-        log.flush()
-        active = self.tusk.connections.active()
-        roots = {"Tusk": self.tusk, "last result": api.last_result(), "events": self.events, "saved": self.tusk.saved.list()}
-        roots |= {"connection": active, "targets": [c.target for c in active], "status": [vars(c) for c in active]}
-        self.found |= {" → ".join(way) for way in leaks.reachable(roots, but=self._not_ours())}
-        for error in (getattr(sys, "last_value", None), getattr(sys, "last_exc", None)):
-            if error is not None:
-                self.found |= {f"sys.last_value: {text}" for name, text in leaks.told(error).items() if leaks.shows(text)}
-        self.found |= {f"said: {text[:2000]}" for text in self.said if leaks.shows(text)}
-        self.found |= {f"events: {event}" for event in map(repr, self.events) if leaks.shows(event)}
-        self.found |= {f"logs: {line}" for line in self.logs.lines if leaks.shows(line)}
-        self.found |= {f"threads: {thread.name}" for thread in threading.enumerate() if leaks.shows(thread.name)}
-        self.found |= leaks.of_files(self.folder, but=outside)
-        self.found |= leaks.of_processes(os.getpid(), int((server.root / "data" / "postmaster.pid").read_text().split()[0]))
-        with psycopg.connect(server.conninfo(), autocommit=True) as conn:
-            rows = conn.execute("select to_jsonb(a)::text from pg_stat_activity a").fetchall()
-        self.found |= {f"pg_stat_activity: {row}" for (row,) in rows if leaks.shows(row)}
-        history = self.shell.ip.history_manager
-        kept = [*history.input_hist_raw, *history.input_hist_parsed, *map(repr, history.db_input_cache)]
-        self.found |= {f"IPython's history: {text}" for text in kept if leaks.shows(text)}
-        assert "\n".join(sorted(self.found)) == ""
-
-    def _not_ours(self):
-        return (self.shell.ip, self.shell.ip.user_ns, self.shell.ip.user_module, os.environ, self.logs.lines, self.said)
-
-
-@pytest.fixture
-def watched(shell, tusk, tmp_path, monkeypatch):
-    monkeypatch.setenv("TUSK_LOG_LEVEL", "DEBUG")
-    log.start(tmp_path / "tusk" / "logs")
-    leaks.in_debug_mode(monkeypatch)
-    with leaks.Logs() as logs:
-        watched = Watched(shell, tusk, logs, tmp_path)
-        watched.run("import tusk_jupyter as tusk")
-        yield watched
 
 
 def interrupting():
