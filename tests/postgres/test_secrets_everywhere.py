@@ -239,3 +239,20 @@ def test_a_passphrase_of_a_tls_key(watched, tls_server, authority, monkeypatch):
     watched.check(tls_server.server)
 
 
+
+
+def test_the_password_that_an_embedded_server_was_given(watched, tusk, server, monkeypatch):
+    watched.run("%tusk_connect --embedded held")
+    folder = tusk.files.directory / "embedded" / "held"
+    monkeypatch.setattr(leaks, "MARKS", [(folder / "password").read_text()[:12]])
+    watched.run("%sql select current_user")
+    connection = watched.tusk.connections.current
+    watched.fails("lost", "%sql select pg_terminate_backend(pg_backend_pid())")
+    watched.run("%sql select 1")
+    with connection.pool.borrow() as conn:
+        conn.execute("select 1")
+    watched.run("%tusk embedded")
+    watched.run("%tusk connections save held", ok=None)
+    watched.looks_around()
+    watched.check(server, outside=[folder / "password"])
+    watched.run("%tusk embedded drop held")
