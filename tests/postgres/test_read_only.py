@@ -240,22 +240,44 @@ def unchecked(connection, statement):
     return execution.wait()
 
 
-TWICE = [
+DECEIVING = [
     "commit; begin read write; insert into kept values (2); commit",
     "commit\\; insert into kept values (2)",
     "select 1; insert into kept values (2)",
     "; insert into kept values (2);",
+    "copy kept from stdin",
+    "copy (select a from generate_series(1, 5000) g (a)) to stdout",
 ]
 
 
 @pytest.mark.usefixtures("still_read_only")
 def test_the_protocol_holds_where_we_would_be_deceived(only, database):
-    for statement in [s for s in CONTROL if not s.startswith("prepare")] + TWICE:
+    for statement in [s for s in CONTROL if not s.startswith("prepare")] + DECEIVING:
         # it may end its own read-only transaction; nothing runs in what it leaves
         unchecked(only, statement)
         assert only.live_session.transaction_status == "IDLE", statement
         assert unchecked(only, "insert into kept values (2)").error.sqlstate == "25006", statement
     assert rows(database) == [1]
+
+
+def test_it_takes_two_round_trips(only, database):
+    """The statement goes with what protects it, in one message; the ROLLBACK is the other."""
+    exchanges = []
+    session = only.session()
+    exchange = session._exchange
+
+    def counted(*args, **kwargs):
+        exchanges.append(args)
+        return exchange(*args, **kwargs)
+
+    session._exchange = counted
+    tusk_jupyter.sql("select 1 as a")
+    assert len(exchanges) == 2
+    # rows of a large result come in binary: their columns are asked for, in the same pipeline
+    tusk_jupyter.sql("select g from generate_series(1, 5000) g")
+    exchanges.clear()
+    assert len(tusk_jupyter.sql("select g from generate_series(1, 5000) g")) == 5000
+    assert len(exchanges) == 2
 
 
 def test_a_statement_that_ends_its_own_transaction_is_said_to(only, database):

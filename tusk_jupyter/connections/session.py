@@ -43,11 +43,12 @@ from tusk_jupyter.connections.wire import (
     SessionLostError,
     Token,
     Wire,
+    send_behind,
     send_questions,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from psycopg.pq.abc import PGconn, PGresult
 
@@ -200,23 +201,37 @@ class Session:
         on_notice: Callable[[psycopg.errors.Diagnostic], None] | None = None,
         source: CopySource | None = None,
         choose: Callable[[PGresult], bool] | None = None,
+        before: Sequence[bytes] = (),
     ) -> Reply:
         """Send one command by the extended protocol and read it to its end; results are text unless they were chosen.
 
         :param source: what a COPY FROM STDIN is to read; without one it is ended at once.
         :param choose: tells from the columns whether they are to come in binary; they are asked for first. Not for
             COPY.
+        :param before: what goes ahead, in the same round trip; an error there is the reply, and the command does not
+            run. Not for COPY.
         :raises SessionLostError: when the connection breaks.
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
         if choose is not None:
-            asked = Asked(token, command, choose)
+            asked = Asked(token, command, choose, before)
             reading = Reading(on_rows)
             return self._exchange(
                 token,
                 asked.send,
                 reading,
                 self._wire.read_asked(asked, reading, self._lock),
+                on_notice=on_notice,
+                counts=token is not None,
+            )
+
+        if before:
+            reading = Reading(on_rows)
+            return self._exchange(
+                token,
+                lambda pgconn: send_behind(pgconn, before, command),
+                reading,
+                self._wire.read_behind(len(before), reading),
                 on_notice=on_notice,
                 counts=token is not None,
             )

@@ -15,6 +15,9 @@ the second could meet another server, and on it another client's statement witho
 statements of eight clients over one server of PgBouncer 1.18 did). A cancel that arrives in the pause has nothing to
 hit: the statement is not executed. It costs 27 µs on a Unix socket, and a round trip elsewhere. To describe a command
 without running it is the same with the Sync in place of the Flush.
+
+What has to succeed before a command goes into the same pipeline (``before`` of ``Session.run``): one round trip for all
+of it, and the server itself skips the command when one of them fails. COPY is not for pipelines.
 """
 
 from __future__ import annotations
@@ -112,9 +115,20 @@ class Reading:
             self.failure = error
 
 
-def send_questions(pgconn: PGconn, command: Command) -> None:
+def send_behind(pgconn: PGconn, before: Sequence[bytes], command: Command) -> None:
+    """Send a command behind others, in one pipeline with one Sync: where one of them fails, it is not executed."""
+    pgconn.enter_pipeline_mode()
+    for text in before:
+        pgconn.send_query_params(text, None)
+    pgconn.send_query_params(command.text, command.values or None, command.oids or None, command.formats or None, 0)
+    pgconn.pipeline_sync()
+
+
+def send_questions(pgconn: PGconn, command: Command, before: Sequence[bytes] = ()) -> None:
     """Begin a pipeline with what asks for a command's columns; it goes out with a Flush or a Sync."""
     pgconn.enter_pipeline_mode()
+    for text in before:
+        pgconn.send_query_params(text, None)
     pgconn.send_prepare(b"", command.text, command.oids)
     pgconn.send_describe_prepared(b"")
 
@@ -126,10 +140,11 @@ class Asked:
     token: Token | None
     command: Command
     choose: Callable[[PGresult], bool]
+    before: Sequence[bytes] = ()
     binary: bool = False
 
     def send(self, pgconn: PGconn) -> None:
-        send_questions(pgconn, self.command)
+        send_questions(pgconn, self.command, self.before)
         pgconn.send_flush_request()
 
     def look(self, reading: Reading) -> None:
@@ -193,6 +208,7 @@ class Wire:
         """
         pgconn = self._pgconn
         yield from generators.send(pgconn)
+        yield from self._skip(len(asked.before), reading)
         for _ in ("parse", "describe"):
             while (result := (yield from self._fetch(reading))) is not None:
                 yield from self._take(result, reading)
@@ -208,10 +224,27 @@ class Wire:
         yield from self._end_pipeline(reading)
         return reading.reply()
 
-    def _end_pipeline(self, reading: Reading) -> Generator[Any, Any, None]:
+    def read_behind(self, count: int, reading: Reading) -> Generator[Any, Any, Reply]:
+        """Read a command that was sent behind ``count`` others."""
+        yield from generators.send(self._pgconn)
+        yield from self._skip(count, reading)
+        if reading.error is None:
+            self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
+        yield from self._end_pipeline(reading, synced=True)
+        return reading.reply()
+
+    def _skip(self, count: int, reading: Reading) -> Generator[Any, Any, None]:
+        """Read what was sent before; only its error is of interest, and the server skips all that follows one."""
+        for _ in range(count):
+            while (result := (yield from self._fetch(reading))) is not None:
+                if result.status == pq.ExecStatus.FATAL_ERROR:
+                    reading.error = result
+
+    def _end_pipeline(self, reading: Reading, *, synced: bool = False) -> Generator[Any, Any, None]:
         try:
-            self._pgconn.pipeline_sync()
-            yield from generators.send(self._pgconn)
+            if not synced:
+                self._pgconn.pipeline_sync()
+                yield from generators.send(self._pgconn)
             yield from self._read_to_sync(reading)
             self._pgconn.exit_pipeline_mode()
         except psycopg.OperationalError:

@@ -59,6 +59,7 @@ def _read_only_block(session: Session) -> Iterator[None]:
         if session.lost is None and session.transaction_status in {"INTRANS", "INERROR"}:
             _run(session, "rollback")
     if session.lost is not None:
+        session.loss_told = True
         raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
 
 

@@ -18,6 +18,8 @@ from tusk_jupyter.errors import TuskError
 from tusk_jupyter.queries import classify, formats, values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg.pq.abc import PGresult
 
     from tusk_jupyter.connections.session import Session
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.options import FrameOptions
 
 SAVEPOINT = "tusk_statement"
+# the snapshot makes SET TRANSACTION READ WRITE fail with 25001
+READ_ONLY = (b"begin read only", b"select 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +133,20 @@ class Delivery:
             advice="Nothing was run. SET client_encoding = 'UTF8' takes every character; lone surrogates fit nowhere.",
         )
 
-    def _send(self, command: Command, *, rows: bool = True, most: int | None = None) -> bool:
+    def _send(
+        self, command: Command, *, rows: bool = True, most: int | None = None, before: Sequence[bytes] = ()
+    ) -> bool:
         """Send a command of the user's, keep its reply, and return whether it succeeded.
 
         :param most: the most rows that it can give.
+        :param before: what has to succeed before it, and goes with it.
         """
         binary = rows and not self.sink.needs_text
         choose = formats.chooser(self.session, self.statement, most=most) if binary else None
         on_rows = self._take if rows else None
-        self.reply = self.session.run(self.token, command, on_rows=on_rows, on_notice=self.notices.add, choose=choose)
+        self.reply = self.session.run(
+            self.token, command, on_rows=on_rows, on_notice=self.notices.add, choose=choose, before=before
+        )
         if self._refused is not None:
             # rows of a statement that changes data come when it is through
             raise self._refused if self.reply.error is not None else self.sink.after_run(self._refused)
@@ -195,23 +204,30 @@ class Delivery:
     def _run_read_only(self, command: Command) -> None:
         if not self._alone:
             # whoever opened it: from here on nothing in it can make it write again
-            if self._guards("set transaction read only"):
+            if self._guards(b"set transaction read only"):
                 self._run_as_asked(command)
                 self._say_what_ends()
             return
+        # of SET no snapshot is asked: it may have to wait for one (SERIALIZABLE DEFERRABLE), which only a SET ends
+        before = READ_ONLY[:1] if classify.is_setting(self.statement) else READ_ONLY
         try:
-            # the snapshot makes SET TRANSACTION READ WRITE fail with 25001. Of SET it is not asked: it may have to wait
-            # for one (SERIALIZABLE DEFERRABLE), which only another SET ends
-            setting = classify.is_setting(self.statement)
-            if self._guards("begin read only") and (setting or self._guards("select 1")):
+            if self._goes_at_once():
+                self._send(command, before=before)
+            elif self._guards(*before):
                 self._run_as_asked(command)
         finally:
             if self.session.lost is None:
                 self._end_read_only()
 
-    def _guards(self, text: str) -> bool:
+    def _goes_at_once(self) -> bool:
+        """Whether it is one command, which can be sent together with what protects: COPY has no pipelines."""
+        cursor = self.options.limit is not None and classify.reads_only_shape(self.statement)
+        return not self.sink.describes and not cursor and self.statement.words[:1] != ("COPY",)
+
+    def _guards(self, *texts: bytes) -> bool:
         """Send what protects, which a cancel may hit; return whether it does, for else nothing must follow."""
-        self.reply = self.session.run(self.token, Command(text.encode()))
+        *before, last = texts
+        self.reply = self.session.run(self.token, Command(last), before=before)
         return self.reply.error is None
 
     def _end_read_only(self) -> None:
