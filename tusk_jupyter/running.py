@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.errors import SshError
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.execution import Execution, Outcome
@@ -159,6 +160,8 @@ def _parallel(chosen: CellOptions, connection: Connection, limit: int | None) ->
 
 
 def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome) -> None:
+    if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
+        _name_tunnel(outcome.error, connection.name, broken)
     if execution is not None:
         kernel.queries.unregister(execution.id)
         if kernel.events.are_heard:
@@ -170,9 +173,13 @@ def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, 
         from tusk_jupyter.queries import commit
 
         commit.resolve(outcome.error, connection)
-        if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
-            # libpq only saw its peer go away; the tunnel knows why
-            outcome.error.facts = (*outcome.error.facts, ("ssh", broken.message))
+
+
+def _name_tunnel(error: ConnectionLost, name: str, broken: SshError) -> None:
+    # libpq only saw its peer go away; the tunnel knows why
+    said = error.message.partition("was lost: ")[2]
+    error.detail = "\n".join(filter(None, (said, error.detail))) or None
+    error.message = f"the session of {name!r} was lost: {broken.message}"
 
 
 def _event(connection: Connection, execution: Execution, outcome: Outcome) -> QueryEvent:

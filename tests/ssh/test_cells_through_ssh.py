@@ -189,7 +189,7 @@ def test_a_dead_tunnel_is_named_and_the_next_cell_has_a_new_one(shell, tusk, kno
     sshd.kill_sessions()
     wait_until(lambda: tusk.connections.current.route.problem is not None)
     reply = shell.run("%sql select 1", ok=False)
-    assert dict(reply.exception.facts)["ssh"].startswith("the SSH tunnel of shop is gone")
+    assert str(reply.exception).startswith("the session of 'shop' was lost: the SSH tunnel of shop is gone: ")
     assert shell.run("%sql select 1 as one").value
 
 

@@ -345,11 +345,20 @@ class Session:
                 pgconn.consume_input()
                 pgconn.consume_input()
             except psycopg.OperationalError as error:
-                raise SessionLostError(self._lose(str(error).strip()), sent=False) from None
+                reason = self._last_words() or str(error).strip().removeprefix("consuming input failed: ")
+                raise SessionLostError(self._lose(reason), sent=False) from None
             if pgconn.status == pq.ConnStatus.OK:
                 return
         reason = self.lost or self._lose(pgconn.get_error_message())
         raise SessionLostError(reason, sent=False)
+
+    def _last_words(self) -> str:
+        """Return what the server said when it hung up on an idle session: to libpq that is a notice, not yet read."""
+        heard: list[str] = []
+        self._notice_sink = lambda diagnostic: heard.append(diagnostic.message_primary or "")
+        self._conn.pgconn.is_busy()
+        self._notice_sink = None
+        return heard[-1] if heard else ""
 
     def _send(self, token: Token | None, send: Callable[[PGconn], None]) -> None:
         with self._lock:

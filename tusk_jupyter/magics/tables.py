@@ -73,7 +73,7 @@ def status_table(tusk: Tusk) -> pd.DataFrame:
         "name", "current", "status", "pool_size", "available", "waiting", "pid", "transaction", "server", "tls",
         "route",
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    return WideTable(pd.DataFrame(rows, columns=columns))
 
 
 def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
