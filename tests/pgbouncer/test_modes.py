@@ -108,3 +108,8 @@ def test_read_only_holds(cells, tusk, bouncers, database, mode):
 def test_tls_to_the_pooler_is_not_that_of_the_server(cells, tusk, bouncers, database):
     cells.run(f"%tusk_connect {bouncers('transaction').conninfo(database)} --name pooled")
     assert not tusk.connections.current.server.encryption.encrypted
+
+
+def test_a_test_of_the_connection_tells_of_the_pooler(shell, bouncers, database):
+    reply = shell.run(f"%tusk_connect {bouncers('transaction').conninfo(database)} --test")
+    assert "superuser, through a pooler, reads and writes" in reply.everything

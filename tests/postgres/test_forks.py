@@ -150,13 +150,14 @@ while held.transaction_status != "ACTIVE":
     pass
 child = in_child(pid)
 in_child(lambda: held.cancel(held._running), leave=sys.exit)
-in_child(lambda: held.abandon("over"), leave=sys.exit)
 refused = in_child(lambda: held.submit(lambda: 1).result(5))
 job.join()
-print(json.dumps([child != held.backend_pid, slow, refused]))
+in_child(lambda: held.abandon("over"), leave=sys.exit)
+print(json.dumps([child != held.backend_pid, pid() == held.backend_pid, slow, refused]))
 """
-    own, slow, refused = run(tmp_path, database, code)
+    own, same, slow, refused = run(tmp_path, database, code)
     assert own
+    assert same
     assert slow == [7]
     assert "this process was forked" in refused
 

@@ -202,6 +202,44 @@ def test_closing_ends_a_wait(database, tusk):
     wait_until(lambda: not backends(database))
 
 
+def test_numbers_hold_while_backends_end_and_everybody_borrows(server, database, tusk):
+    connection = tusk_jupyter.connect(database, name="busy", pool_size=4)
+    pool, leased = connection.pool, connection.session().backend_pid
+    dbname = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    answers, wrong, lost = [], [], []
+
+    def borrow(number):
+        for _ in range(30):
+            try:
+                with pool.borrow() as conn:
+                    answers.append(conn.execute("select %s::int", (number,)).fetchone() == (number,))
+            except psycopg.OperationalError:
+                lost.append(number)
+            status = pool.status()
+            if not 0 <= status.available <= status.size <= 4 or not 0 <= status.waiting <= 7:
+                wrong.append(status)
+
+    borrowers = [threading.Thread(target=borrow, args=(number,), daemon=True) for number in range(8)]
+    for thread in borrowers:
+        thread.start()
+    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+        for ended in range(20):
+            # a backend for every ten answers
+            wait_until(lambda ended=ended: len(answers) + len(lost) >= 10 * ended, timeout=30)
+            conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> %s order by random() limit 1",
+                (dbname, leased),
+            )
+    for thread in borrowers:
+        thread.join(30)
+    assert wrong == []
+    assert all(answers)
+    assert len(answers) + len(lost) == 240
+    assert len(lost) <= 20
+    wait_until(lambda: pool.status().size == 1 + pool.status().available == len(backends(database)))
+    assert connection.session().backend_pid == leased
+
+
 # -- a server that does not answer ------------------------------------------------------------------------------------
 
 

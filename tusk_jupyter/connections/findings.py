@@ -102,6 +102,8 @@ def _method(conn: psycopg.Connection[Any], system_user: str | None) -> str:
 def _database(server: ServerInfo, *, read_only: bool | Literal["asked for"]) -> str:
     facts = [f"{server.dbname} on PostgreSQL {server.version}"]
     facts.append("superuser" if server.superuser else "no superuser")
+    if server.pooler is not None:
+        facts.append("through a pooler")
     if server.in_recovery:
         facts.append("read-only: the server is a standby")
     elif read_only == "asked for":
