@@ -260,6 +260,13 @@ def test_the_protocol_holds_where_we_would_be_deceived(only, database):
     assert rows(database) == [1]
 
 
+def test_the_snapshot_comes_before_the_statement(only):
+    # without one this would be granted, to whatever came next in the transaction
+    assert unchecked(only, "set transaction read write").error.sqlstate == "25001"
+    with tusk_jupyter.transaction():
+        assert unchecked(only, "set transaction read write").error.sqlstate == "25001"
+
+
 def test_it_takes_two_round_trips(only, database):
     """The statement goes with what protects it, in one message; the ROLLBACK is the other."""
     exchanges = []
