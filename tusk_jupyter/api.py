@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.result import Result
 
 log = logging.getLogger("tusk_jupyter.api")
+# there is no such option, and somebody will try
+_PASSWORDS = {"password", "passwd", "pwd", "pass_", "sslpassword"}
 
 
 def connect(where: str = "", *, name: str | None = None, **options: Any) -> Connection:
@@ -47,7 +49,7 @@ def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connectio
     tusk = state()
     if not options and name is None and where in tusk.known_names():
         return connecting.by_name(tusk, where)
-    _scrub(where)
+    _scrub(where, *(str(value) for option, value in options.items() if option.lower() in _PASSWORDS))
     request = parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")
@@ -57,15 +59,17 @@ def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connectio
     return connection
 
 
-def _scrub(where: str) -> None:
-    """Take a password that was typed in a cell out of IPython's history, where there is an IPython."""
+def _scrub(where: str, *passwords: str) -> None:
+    """Take passwords that were typed in a cell out of IPython's history, where there is an IPython."""
     if "IPython" in sys.modules:
         from IPython.core.getipython import get_ipython
 
-        from tusk_jupyter.magics.scrubbing import scrub_history
+        from tusk_jupyter.magics.scrubbing import scrub_argument, scrub_history
 
         if (shell := get_ipython()) is not None:
             scrub_history(shell, where)
+            for password in passwords:
+                scrub_argument(shell, password)
 
 
 def _line(where: str, name: str | None, options: dict[str, Any]) -> str:
@@ -97,6 +101,8 @@ def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:
     from tusk_jupyter.magics.connect import ask
     from tusk_jupyter.queries.script import Names
 
+    if connection is not None and "://" in connection:
+        _scrub(connection)
     tusk = state()
     names = Names(parameters.__getitem__, parameters.keys)
     value = None

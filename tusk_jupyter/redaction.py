@@ -31,6 +31,16 @@ _JSON = re.compile(r"(\"[,:}\]])")
 _WITH_BLANKS = re.compile(
     r"(\bpostgres(?:ql)?(?:\+\w{1,20})?://[^\s:/@]{0,200}:)(?!\d{1,5}(?:[\s/?#,]|\Z))[^\s@]{0,200}\s[^@]{0,200}(?=@)"
 )
+# what a line for a connection may call it, and what follows to the next keyword or option: a raw blank is a slip, too
+_TYPED_PAIR = re.compile(
+    r"(\b(?:ssl)?(?!passfile\b)(?:pass?\w*|pwd|pw)\s*=\s*)"
+    r"(?:'(?:[^'\\]|\\.)*'(?=\s|\Z)|\S.*?)(?=\s+[\w-]+\s*=|\s+--?[a-zA-Z]|\s*\Z)",
+    _FLAGS,
+)
+_BARE_WITH_BLANKS = re.compile(r"(\A\s*[\w.+%-]{1,200}:)(?!/)[^\s@=]*[ \t][^@=\n]{0,200}(?=@)")
+# -W asks; a word behind it is the password where the line says already where to
+_BEHIND_FLAG = re.compile(r"((?:\A\s*(?!-)|\s[^-\s]\S*=)\S+\s.*?(?:-W|--password)\s+)(?![-:]|\S*=|\S*://)\S+", _FLAGS)
+_ON_FLAG = re.compile(r"((?:\A|\s)-W=?)[^\s=]\S*")
 _SIGNS = ("password", "passwd", "passphrase", "pwd", "identified")
 # the value as libpq quotes it, and that again doubled or with backslashes, as it stands in a literal of SQL
 _PAIR = re.compile(
@@ -74,6 +84,13 @@ def redact_typed(text: str) -> str:
     if "@" in text:
         text = re.sub(r"\S+", lambda word: _without_password(without_url_passwords(word[0]), _BARE_USER), text)
     return redact(text)
+
+
+def redact_line(line: str) -> str:
+    """Mask besides what whoever typed this line for a connection meant for a password, although it is none there."""
+    line = _TYPED_PAIR.sub(rf"\g<1>{_MASK}", line)
+    line = _ON_FLAG.sub(rf"\g<1>{_MASK}", _BEHIND_FLAG.sub(rf"\g<1>{_MASK}", line))
+    return redact_typed(_BARE_WITH_BLANKS.sub(rf"\g<1>{_MASK}", line))
 
 
 def unspoken(secrets: Iterable[Secret], *said: str | None) -> list[Secret]:

@@ -256,3 +256,37 @@ def test_the_password_that_an_embedded_server_was_given(watched, tusk, server, m
     watched.looks_around()
     watched.check(server, outside=[folder / "password"])
     watched.run("%tusk embedded drop held")
+
+
+SLIPS = [
+    "%tusk_connect {there} password=my {word} dbname=x",
+    "%tusk_connect {there} password='it's {word}' dbname=x",
+    '%tusk_connect {there} password="my {word}" dbname=x',
+    "%tusk_connect {there} -W {word}",
+    "%tusk_connect shop --password {word}",
+    "%tusk_connect {there} --password={word}",
+    "%tusk_connect {there} -W{word}",
+    "%tusk_connect {there} pasword={word}",
+    "%tusk_connect host=127.0.0.1;password={word};port=1",
+    "%tusk_connect postgresql://me:my {word}@127.0.0.1:1/x",
+    "%tusk_connect me:my {word}@127.0.0.1:1/x",
+    "%tusk_connect postgresql://me@127.0.0.1:1/x?user=me&pasword={word}",
+    "%tusk_connect mysql://me:{word}@127.0.0.1:1/x",
+    "%tusk use postgresql://me:{word}@127.0.0.1:1/x",
+    "%tusk nonsense postgresql://me:{word}@127.0.0.1:1/x",
+    "%sql {there} password={word}",
+    "%%sql {there} password={word}\nselect 1",
+    "%%sql\npostgresql://me:{word}@127.0.0.1:1/x",
+    "%%sql\n\\c postgresql://me:{word}@127.0.0.1:1/x",
+    "tusk.connect('{there}', password='{word}')",
+    "tusk.connect('{there} password=my {word}')",
+    "tusk.sql('select 1', 'postgresql://me:{word}@127.0.0.1:1/x')",
+]
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_what_was_meant_for_a_password_is_not_repeated_and_not_kept(slip, watched, server):
+    line = slip.format(there="host=127.0.0.1 port=1 user=me", word="canary-Zq7")
+    watched.fails("slip", line, typed=True, kinds=("input", "connection", "authentication"))
+    watched.looks_around()
+    watched.check(server)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from tests.fix_postgres import PASSWORD
-from tusk_jupyter.redaction import redact, redact_typed, unspoken
+from tusk_jupyter.redaction import redact, redact_line, redact_typed, unspoken
 from tusk_jupyter.secret import Secret
 
 SPELLINGS = {
@@ -164,3 +164,16 @@ def test_a_blank_secret_masks_nothing(blank):
 def test_redacting_twice_changes_nothing_more():
     once = redact("postgresql://me:hush@h password=x", [Secret("hush")])
     assert redact(once, [Secret("hush")]) == once
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "shop", "-W shop", "shop -W --save", "--name prod -W shop", "postgresql://me@h/db -W --save --name shop", ":url",
+        "host=h user=me dbname=d -W --name shop", "host=h --password-env VAR --save", "host=h -W :url", "host=h -W port=1",
+        "host=h passfile=/home/me/.pgpass dbname=d", "service=shop --password-command 'pass show db/shop'",
+        "postgresql://h:5432/db --sslkey /home/me/pass.key", "--embedded shop", "me@h", "host=h --password postgresql://h",
+    ],
+)  # fmt: skip
+def test_a_line_without_a_password_stays_as_it_is(line):
+    assert redact_line(line) == line

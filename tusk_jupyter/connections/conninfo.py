@@ -253,6 +253,10 @@ def _keyword_pairs(text: str) -> Iterator[tuple[str, str]]:
             raise InvalidInput("a single quote in the connection parameters is not closed", advice=_QUOTE)
         quoted = value[1] if value[1] is not None else value[2]
         keyword = _keyword(name[1], hide=hide)
+        if keyword not in SECRET_KEYWORDS and value[1] is None and re.search(r";\s*\w+\s*=", quoted):
+            raise InvalidInput(
+                "a ';' stands between connection parameters", advice="Part them by blanks: host=… port=…"
+            )
         hide = hide or keyword in SECRET_KEYWORDS
         yield keyword, re.sub(r"\\(.?)", r"\1", quoted, flags=re.DOTALL)
         at = value.end()

@@ -69,6 +69,8 @@ class Options:
         if name in self._hints:
             return InvalidInput(f"{self.magic} has no option {name!r}", advice=f"Nothing was run. {self._hints[name]}")
         near = difflib.get_close_matches(name, self._by_name, n=3)
+        if not name.startswith("--") and len(name) > 2:  # noqa: PLR2004 - a dash and a letter
+            name = f"{name[:2]}…"  # -Wsecret is a slip that is not repeated
         offer = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(self._by_name)}."
         return InvalidInput(f"{self.magic} has no option {name!r}", advice=f"Nothing was run. {offer}")
 

@@ -12,7 +12,7 @@ import logging
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.redaction import redact_typed
+from tusk_jupyter.redaction import redact_line
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,12 +23,20 @@ log = logging.getLogger("tusk_jupyter.magics")
 
 def scrub_history(shell: Any, line: str) -> bool:
     """Replace a password in ``line`` wherever IPython keeps the cell; return whether there was one."""
-    clean = redact_typed(line)
+    clean = redact_line(line)
     if clean == line:
         return False
     # the parsed input holds the line as a Python literal
-    pairs = ((line, clean), (repr(line)[1:-1], repr(clean)[1:-1]))
+    _replace(shell, ((line, clean), (repr(line)[1:-1], repr(clean)[1:-1])))
+    return True
 
+
+def scrub_argument(shell: Any, value: str) -> None:
+    """Replace a string that a cell gave as a password, wherever IPython keeps the cell."""
+    _replace(shell, tuple((form, "'****'") for form in (repr(value), f"'{value}'", f'"{value}"')))
+
+
+def _replace(shell: Any, pairs: tuple[tuple[str, str], ...]) -> None:
     def replaced(text: str) -> str:
         for typed, safe in pairs:
             text = text.replace(typed, safe)
@@ -41,7 +49,6 @@ def scrub_history(shell: Any, line: str) -> bool:
             cache = history.db_input_cache
             cache[:] = [tuple(replaced(v) if isinstance(v, str) else v for v in row) for row in cache]
             _scrub_file(history, replaced)
-    return True
 
 
 def _scrub_memory(shell: Any, history: Any, replaced: Callable[[str], str]) -> None:

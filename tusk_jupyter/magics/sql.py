@@ -7,6 +7,7 @@ it, it is shown where it came, and ``Out[n]`` and ``_`` are set without showing 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.tusk import Tusk
 
+_CONNINFO = re.compile(r"\s*(?:host|hostaddr|port|user|dbname|service|password)\s*=")
+_URL = re.compile(r"\s*(?:\\c(?:onnect)?\s+)?[\"']?(postgres(?:ql)?(?:\+\w+)?://[^\n]*)")
+
 
 def run(
     tusk: Tusk,
@@ -46,9 +50,15 @@ def run(
     :param connect: makes a connection from a line that holds a URL, as JupySQL spells it.
     :param ask: prompts for a password.
     """
-    if "://" in line:
+    if "://" in line or _CONNINFO.match(line):
         # before anything can refuse the line: what it holds is in the history already
         scrub_history(shell, line)
+    if body is not None and (misplaced := _URL.match(body)) is not None:
+        scrub_history(shell, misplaced[1])
+        raise InvalidInput(
+            "a URL stands where the SQL belongs",
+            advice=f"Nothing was run. It goes on the first line: %%{magic} postgresql://…, or %tusk_connect postgresql://…",
+        )
     request = parse_cell(line, body, connections=tusk.known_names, magic=magic)
     if request.close is not None:
         tusk.connections.disconnect(request.close)
