@@ -193,20 +193,26 @@ def test_a_block_that_broke_before_its_commit_was_not_sent(cells, proxy, near):
     assert cells.run("%sql select 41").value
 
 
-def test_a_block_begins_when_what_runs_on_its_session_has_ended(cells, near):
-    """What runs there is another thread's, or our own after a cancel: no transaction is open yet."""
-    busy = []
+@contextmanager
+def busy(near):
+    """Another thread's statement on the session ``far``, which runs when the block begins and is right at its end."""
+    found = []
 
     def work():
-        busy.append(tusk_jupyter.sql("select 5 as five from pg_sleep(0.5)", "far"))
+        found.append(tusk_jupyter.sql("select 5 as five from pg_sleep(0.5)", "far"))
 
     thread = threading.Thread(target=work)
     thread.start()
     wait_until(lambda: running(near, "pg_sleep(0.5)"))
-    with tusk_jupyter.transaction("far"):
-        tusk_jupyter.sql("insert into t values (1)", "far")
+    yield
     thread.join(10)
-    assert busy[0].five[0] == 5
+    assert found[0].five[0] == 5
+
+
+def test_a_block_begins_when_what_runs_on_its_session_has_ended(cells, near):
+    """What runs there is another thread's, or our own after a cancel: no transaction is open yet."""
+    with busy(near), tusk_jupyter.transaction("far"):
+        tusk_jupyter.sql("insert into t values (1)", "far")
     assert count(near) == 1
 
 

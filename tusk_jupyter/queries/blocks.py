@@ -40,7 +40,7 @@ def transaction(connection: Connection) -> Iterator[None]:
     """
     try:
         with connection.pinned() as session:
-            if connection.target.settings.read_only and session.transaction_status == "IDLE":
+            if connection.target.settings.read_only and _status(session) not in OPEN:
                 yield from _read_only_block(session)
             else:
                 yield from _block(session)
@@ -56,7 +56,7 @@ def _read_only_block(session: Session) -> Iterator[None]:
         _run(session, "select 1")
         yield
     finally:
-        if session.lost is None and session.transaction_status in {"INTRANS", "INERROR"}:
+        if session.lost is None and _status(session) in OPEN:
             _run(session, "rollback")
     if session.lost is not None:
         session.loss_told = True
