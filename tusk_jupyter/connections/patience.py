@@ -33,7 +33,8 @@ class Patience:
         unready = failures.unready(failure)
         if unready is None and (self._unready is None or failures.furthest(failure) > Reached.TCP):
             return False
-        self._unready = unready or self._unready
+        # the first is the cause: who shuts down is starting up later
+        self._unready = self._unready or unready
         if self._deadline - time.monotonic() <= self._pause:
             return False
         log.info("the server is %s: another attempt in %.1f s", self._unready, self._pause)
