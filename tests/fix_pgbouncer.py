@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -35,6 +34,10 @@ default_pool_size = {size}
 """
 
 
+# reads until the run, killed or not, is gone; then nobody else would stop the pooler
+UNTIL_WE_END = '"$@" & cat >/dev/null; kill $!; wait'
+
+
 @dataclass
 class PgBouncer:
     """One pooler: where it listens, in what mode, with how many connections for each database and user."""
@@ -59,18 +62,17 @@ class PgBouncer:
 
     def start(self) -> None:
         account = _as_account()
-        command = [pgbouncer_path(), "-q", str(self.root / "ini")]
+        command = ["sh", "-c", UNTIL_WE_END, "sh", pgbouncer_path(), "-q", str(self.root / "ini")]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account
         )
         wait_until(self._listens)
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.stdin.close()
         self.process.wait(10)
 
     def _listens(self) -> bool:
-        assert self.process.poll() is None, (self.root / "log").read_text()
         with contextlib.suppress(psycopg.OperationalError):
             return bool(self.show("version"))
         return False
