@@ -250,7 +250,8 @@ def test_a_cell_that_fails_in_the_reading_gets_a_new_session_next(cells, connect
     pid = connection.session().backend_pid
     with monkeypatch.context() as patch:
         patch.setattr(Reading, "take", fail)
-        assert cells.run("%sql select 1 a from pg_class limit 3", ok=False).exception
+        reply = cells.run("%sql select 1 a from pg_class limit 3", ok=False)
+    assert "The session ended with it. Lost with it: temp tables" in reply.displayed[-1]
     assert "7" in cells.run("%sql select 7 a from pg_class limit 1").value
     assert connection.session().backend_pid != pid
 

@@ -252,7 +252,7 @@ class Execution:
         )
         error = self._answer(delivery)
         self._answered = True
-        retired = self._retire()
+        retired = self._retire(error)
         result = None
         if error is None:
             try:
@@ -265,9 +265,13 @@ class Execution:
         self._after(error)
         return Outcome(result, error, self.session.transaction if self.session.lost is None else None, self.state)
 
-    def _retire(self) -> str | None:
-        """Give up a session that a cancel request still under way could hit later; return what is said of it."""
-        if not self._token.unconfirmed or self.session.lost is not None:
+    def _retire(self, error: TuskError | None) -> str | None:
+        """Give up a session that a cancel request under way could hit later; return what is said of a lost one."""
+        if self.session.lost is not None:
+            if error is None or self.session.loss_told:
+                return None
+            return lost.gone(self.session, self._before, statement=self.statement)
+        if not self._token.unconfirmed:
             return None
         said = lost.retired(self.session)
         self.session.abandon("a cancel request got no answer, and could hit a later statement")

@@ -84,6 +84,13 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
     return error
 
 
+def gone(session: Session, before: Transaction | None, *, statement: Statement) -> str:
+    """Return what is said of a session that ended with an error which was not the server's."""
+    session.loss_told = True
+    went = _what_went(before, sent=True, wrote=not classify.reads_only_shape(statement))
+    return f"The session ended with it. {went} The next cell gets a new session."
+
+
 def retired(session: Session) -> str:
     """Return what is said of a session whose statement has ended, and whose cancel request may yet arrive."""
     session.loss_told = True
