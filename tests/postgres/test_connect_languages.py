@@ -184,3 +184,18 @@ def test_without_the_function_of_libpq_it_connects_and_fails_all_the_same(local,
     )
     assert type(outcome.error) is AuthenticationFailed
     assert "in its own language" in outcome.error.advice
+
+
+def test_a_psycopg_that_connects_in_another_way_does_so(server, monkeypatch):
+    plain = psycopg.Connection._connect_gen.__func__
+    asked = []
+
+    def later(cls, conninfo="", *, more):
+        asked.append(more)
+        return (yield from plain(cls, conninfo))
+
+    monkeypatch.setattr(psycopg.Connection, "_connect_gen", classmethod(later))
+    with psycopg.waiting.wait_conn(verbose.VerboseConnection._connect_gen(server.conninfo(), more=1)) as conn:
+        assert type(conn) is verbose.VerboseConnection
+        assert conn.execute("select 1").fetchone() == (1,)
+    assert asked == [1]

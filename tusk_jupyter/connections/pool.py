@@ -3,14 +3,14 @@
 The leased session is the one connection that is always there. It is opened directly, so that its failure is classified,
 and never given back; it counts all the same: ``status()`` and ``--pool-size`` speak of both together.
 
-Why not psycopg_pool, measured with 3.3.3: it tries a server that was away again after 1, 2, 4, 8, 16 s, and so a
-borrower times out on a healthy one; its time-out bounds neither the check nor the reset (a frozen server holds up a
-borrower for good, and its three workers with every return); it counts connections that it is still trying to open, and
-as available those that are dead; and its failures are lines of a log. Here the borrower's thread checks, what takes
-longer (opening, resetting) has a daemon thread of its own as long as it takes (60 µs), and the numbers are counted
-under the lock that changes them.
+Why not psycopg_pool (3.3.3): between dead connections and failed attempts it waits 1, 2, 4, 8, 16 s, so a borrower
+times out on a server that is well again (measured: 8 dead ones, 30 s); its time-out bounds neither the check (measured:
+3 s asked for, still waiting after 12) nor the reset; it counts dead connections as available (measured: 3 of 3), and
+those that it is still trying to open; and its failures are lines of a log. Draining at the first failure mends the
+first of these only. Here the borrower's thread checks, what takes longer (opening, resetting) has a daemon thread of
+its own as long as it takes, and the numbers are counted under the lock that changes them.
 
-A connection that lay idle is asked before it is lent, within the borrower's time (0.1 ms on a Unix socket); one that
+A connection that lay idle is asked before it is lent, within the borrower's time (one round trip); one that
 fails takes the others that lie idle with it, because what ended one has ended them all as a rule. What comes back is
 reset within its own time, which is a check as well. A failure to open is tried again, as long as somebody waits and it
 is of a kind that passes; another kind, a refused password say, is the borrower's at once: a server may lock the role.

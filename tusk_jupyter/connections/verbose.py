@@ -59,7 +59,9 @@ class VerboseConnection(psycopg.Connection[Any]):
     waited: str | None = None
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+    def _connect_gen(cls, conninfo: str = "", **more: Any) -> PQGenConn[Self]:
+        if more:  # of a psycopg that does it in another way: it connects all the same, and tells no codes
+            return (yield from super()._connect_gen(conninfo, **more))
         # as psycopg.generators._connect, whose connection nobody else gets hold of before it has failed
         pgconn = pq.PGconn.connect_start(conninfo.encode())
         _set_verbosity(pgconn, _VERBOSE)
