@@ -581,4 +581,6 @@ def test_a_password_typed_in_python_leaves_the_history_and_is_out_of_reach(cells
     assert held.target.conninfo.password is None
     # and it still opens a session with it
     held.live_session.abandon("for the test")
+    with pytest.raises(ConnectionLost, match="for the test"):
+        held.session()
     assert held.session().lost is None
