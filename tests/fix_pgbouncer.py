@@ -31,6 +31,7 @@ admin_users = {server.user}
 logfile = {root}/log
 pool_mode = {mode}
 default_pool_size = {size}
+server_round_robin = {by_turns:d}
 """
 
 
@@ -83,10 +84,11 @@ def make_pgbouncer(server):
     """Start as many as tests need; all are stopped when the run ends."""
     started = []
 
-    def make(mode: str, size: int = 5) -> PgBouncer:
+    def make(mode: str, size: int = 5, *, by_turns: bool = False) -> PgBouncer:
         root = Path(tempfile.mkdtemp(prefix="tusk-pgbouncer-"))
         bouncer = PgBouncer(root, _free_port(), server)
-        (root / "ini").write_text(CONFIG.format(server=server, root=root, port=bouncer.port, mode=mode, size=size))
+        given = {"mode": mode, "size": size, "by_turns": by_turns}
+        (root / "ini").write_text(CONFIG.format(server=server, root=root, port=bouncer.port, **given))
         (root / "users").write_text(f'"{server.user}" ""\n')
         if account := _as_account():
             for path in (root, *root.iterdir()):

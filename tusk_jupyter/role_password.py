@@ -90,6 +90,7 @@ def _found(session: Session, wanted: str | None) -> Role:
 
 def _asked(session: Session, job: Callable[[], Role | list[str]]) -> Role | list[str]:
     from tusk_jupyter.connections.wire import SessionLostError
+    from tusk_jupyter.queries.lost import STATE
 
     future = session.submit(job)
     if not interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False):
@@ -98,7 +99,10 @@ def _asked(session: Session, job: Callable[[], Role | list[str]]) -> Role | list
         return future.result()
     except SessionLostError as loss:
         reason = loss.reason
-    raise ConnectionLost(f"the session of {session.name!r} was lost: {reason}. Nothing was sent", name=session.name)
+    session.loss_told = True
+    error = ConnectionLost(f"the session of {session.name!r} was lost: {reason}", name=session.name)
+    error.transaction = f"Lost with it: an open transaction, if there was one, {STATE}. Nothing was sent."
+    raise error
 
 
 def _refuse_embedded(connection: Connection, role: Role) -> None:

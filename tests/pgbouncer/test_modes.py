@@ -48,6 +48,14 @@ def test_transaction_mode_is_told_and_nothing_is_set_for_strangers(shell, tusk, 
     assert left_behind(bouncer, database) == {("0", "0", "off", "0" if server.version >= 14 else None)}
 
 
+def test_transaction_mode_is_told_where_backends_are_lent_by_turns(shell, make_pgbouncer, database):
+    bouncer = make_pgbouncer("transaction", 2, by_turns=True)
+    with psycopg.connect(bouncer.conninfo(database)) as one, psycopg.connect(bouncer.conninfo(database)) as other:
+        assert len({conn.execute("select pg_backend_pid()").fetchone() for conn in (one, other)}) == 2
+    reply = shell.run(f"%tusk_connect {bouncer.conninfo(database)} --name db --statement-timeout 7s")
+    assert "through a pooler in transaction mode" in reply.displayed[0]
+
+
 def test_session_mode_is_as_good_as_none(shell, tusk, bouncers, database, server):
     bouncer = bouncers("session")
     reply = shell.run(f"%tusk_connect {bouncer.conninfo(database)} --name db --statement-timeout 90s --lock-timeout 7s")

@@ -341,6 +341,17 @@ def test_killed_while_reading_is_no_unknown_outcome(cells, database):
     assert "unknown" not in reply.displayed[-1]
 
 
+@pytest.mark.parametrize("more", ["", "--read-only"])
+def test_killed_in_a_pipeline_says_the_servers_last_word(cells, database, more):
+    cells.run(f"%tusk_connect {database} --name other {more}")
+    statement = "select relname, pg_sleep(38) from pg_class limit 1"
+    thread = meanwhile(database, "pg_sleep(38)", lambda pid: terminate(database, pid))
+    reply = cells.run(f"%sql {statement}", ok=False)
+    thread.join(10)
+    assert isinstance(reply.exception, ConnectionLost)
+    assert reply.exception.sqlstate == "57P01"
+
+
 def test_killed_while_writing_outside_a_transaction_is_an_unknown_outcome(cells, database):
     cells.run("%sql create table t (a text)")
     thread = meanwhile(database, "pg_sleep(35)", lambda pid: terminate(database, pid))

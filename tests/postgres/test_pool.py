@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
@@ -12,6 +12,8 @@ import pytest
 import tusk_jupyter
 from tests.fix_postgres import PASSWORD
 from tests.waiting import ask, backends, terminate, wait_until
+from tusk_jupyter import interrupts
+from tusk_jupyter.connections import liveness
 from tusk_jupyter.connections import pool as pools
 from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, PoolTimeout
 
@@ -280,6 +282,28 @@ def test_what_comes_back_to_a_frozen_server_does_not_stay_in_the_numbers(proxy, 
     proxy.thaw()
     with pool.borrow(), pool.borrow():
         assert numbers(pool) == (3, 0, 0)
+
+
+def test_a_machine_without_threads_for_a_moment_does_not_use_the_pool_up(database, tusk, monkeypatch):
+    pool = tusk_jupyter.connect(database, name="db").pool
+
+    def none(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupts, "spawn", none)
+        for _ in range(pool.max_size):
+            with pytest.raises(PoolTimeout), pool.borrow(timeout_s=0.01):
+                pass
+    with pool.borrow(timeout_s=20) as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_a_server_that_talks_for_ever_does_not_hold_a_check_up(database):
+    with closing(psycopg.connect(database, autocommit=True)) as conn:
+        talk = b"do $$ begin loop raise notice 'x'; perform pg_sleep(0.005); end loop; end $$"
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            liveness.run_within(conn, 0.3, talk)
 
 
 def test_a_check_starts_no_thread(connection):

@@ -199,6 +199,7 @@ def test_the_process_is_at_home_again_and_nothing_is_left(monkeypatch, tmp_path)
     assert Path("~").expanduser() == Path.cwd() == servers.home.path
     assert os.environ["PGPORT"] == str(servers.database.port)
     assert "PGUSER" not in os.environ
+    os.environ["PGDATABASE"] = "typed while practising"
     servers.close()
     servers.close()
     assert dict(os.environ) == before

@@ -408,6 +408,13 @@ def test_an_advisory_lock_of_the_session_stays(only, database):
 
 
 @pytest.mark.usefixtures("still_read_only")
+def test_what_protects_is_no_statement_of_the_users(only):
+    with tusk_jupyter.transaction():
+        tusk_jupyter.sql("select a from kept")
+        tusk_jupyter.sql("select a from kept")
+        assert only.live_session.transaction.statements == 2
+
+
 def test_a_block_is_one_read_only_transaction(only, database):
     with tusk_jupyter.transaction():
         assert tusk_jupyter.sql("select count(*) from kept").iat[0, 0] == 1

@@ -10,7 +10,7 @@ from psycopg import sql
 
 import tusk_jupyter
 from tests.waiting import ask, running, wait_until
-from tusk_jupyter.errors import AuthenticationFailed, InvalidInput, QueryFailed, QueryInterrupted
+from tusk_jupyter.errors import AuthenticationFailed, ConnectionLost, InvalidInput, QueryFailed, QueryInterrupted
 from tusk_jupyter.secret import Secret
 
 CANARY = "canary-Pw9!x'\"@/:% \u00fc"
@@ -184,6 +184,28 @@ def test_the_current_role_is_the_one_that_set_role_made(cells, server, roles, ty
     assert "tusk_analyst" in questions[0]
     assert logs_in(server, "tusk_analyst", "secret")
     cells.run("%sql reset role")
+
+
+def test_a_session_authorization_is_not_the_login(cells, tusk, server, roles, types):
+    roles("tusk_analyst")
+    cells.run("%sql set session authorization tusk_analyst")
+    types("secret", "secret")
+    shown = cells.run("%tusk password").displayed[0]
+    assert "this kernel uses the new one" not in shown
+    assert logs_in(server, "tusk_analyst", "secret")
+    assert tusk.connections.current.target.conninfo.password is None
+    cells.run("%sql reset session authorization")
+
+
+def test_a_session_that_is_gone_is_said_to_be_once(cells, connection, server, roles, types):
+    roles("tusk_analyst")
+    questions = types("secret", "secret")
+    ask(server.conninfo(), "select pg_terminate_backend(%s, 5000)", connection.session().backend_pid)
+    reply = cells.run("%tusk password tusk_analyst", ok=False)
+    assert type(reply.exception) is ConnectionLost
+    assert "temp tables, settings" in reply.displayed[-1]
+    assert questions == []
+    assert cells.run("%sql select 1").value
 
 
 def test_an_open_transaction_takes_it_back_or_keeps_it(cells, server, roles, types):

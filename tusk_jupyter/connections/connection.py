@@ -278,11 +278,12 @@ class Connection:
     def _open_with_info(self, password: Secret | None, limit: float) -> Opened | Refused:
         from tusk_jupyter.connections import failures, opening
 
+        deadline = time.monotonic() + limit
         outcome = self._open(password, limit)
         if isinstance(outcome, opening.Refused):
             return outcome
         try:
-            return outcome, self._server_info(outcome, password, limit)
+            return outcome, self._server_info(outcome, password, deadline)
         except Exception as error:  # noqa: BLE001 - a server that breaks here is a failed connect, whatever it said
             outcome.close()
             failed = failures.connect_error(
@@ -290,17 +291,22 @@ class Connection:
             )
             return opening.Refused(failed)
 
-    def _server_info(self, conn: psycopg.Connection[Any], password: Secret | None, limit: float) -> ServerInfo:
+    def _server_info(self, conn: psycopg.Connection[Any], password: Secret | None, deadline: float) -> ServerInfo:
         from tusk_jupyter.connections import opening, pooler
 
-        read_only, tunnelled = self.target.settings.read_only, self.target.ssh is not None
-        info = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
-        if info.pooler is None:
+        settings, tunnelled = self.target.settings, self.target.ssh is not None
+        info = opening.server_info(conn, deadline=deadline, read_only=settings.read_only, tunnelled=tunnelled)
+        left = deadline - time.monotonic()
+        if info.pooler is None or left < pooler.LOGIN_S:  # libpq takes no shorter time to log in
             return info
-        mode = pooler.mode_of(conn, lambda: opening.log_in(self.route.conninfo(limit), password, limit), limit)
+
+        def open_other() -> psycopg.Connection[Any] | Exception:
+            return opening.log_in(self.route.conninfo(left), password, pooler.LOGIN_S)
+
+        mode = pooler.mode_of(conn, open_other, left)
         if mode == "session":
-            opening.apply_through_pooler(conn, self.target.settings, limit)
-            info = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
+            opening.apply_through_pooler(conn, settings, max(deadline - time.monotonic(), 0.1))
+            info = opening.server_info(conn, deadline=deadline, read_only=settings.read_only, tunnelled=tunnelled)
         return replace(info, pooler=mode)
 
     def _open(self, password: Secret | None, limit: float) -> psycopg.Connection[Any] | Refused:

@@ -20,7 +20,7 @@ import psycopg
 from tusk_jupyter.connections import diagnoses, verbose
 from tusk_jupyter.connections.diagnoses import Reached, Rule
 from tusk_jupyter.connections.tls_files import check_files, wants_passphrase
-from tusk_jupyter.errors import ConnectionFailed, ConnectionTimeout, InvalidInput, TuskError
+from tusk_jupyter.errors import AuthenticationFailed, ConnectionFailed, ConnectionTimeout, InvalidInput, TuskError
 from tusk_jupyter.redaction import redact, unspoken
 from tusk_jupyter.secret import Secret
 
@@ -65,9 +65,10 @@ def unready(exc: BaseException) -> str | None:
     """Return what a server is doing that is about to start or stop, so that trying again makes sense."""
     if getattr(exc, "sqlstate", None) in _STARTING.codes:
         return _NOT_READY
-    doing = [attempt.groups.get("doing", _NOT_READY) for attempt in _attempts(exc, getattr(exc, "pgconn", None))
-             if attempt.rule is _STARTING]  # fmt: skip
-    return doing[0] if doing else None
+    attempts = _attempts(exc, getattr(exc, "pgconn", None))
+    if any(issubclass(attempt.rule.error, AuthenticationFailed) for attempt in attempts):
+        return None  # of several hosts one has refused the login: each further attempt would count there
+    return next((one.groups.get("doing", _NOT_READY) for one in attempts if one.rule is _STARTING), None)
 
 
 def is_untrusted(exc: BaseException) -> bool:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tusk_jupyter.connections import encryption, opening, powers, scout
+from tusk_jupyter.connections import encryption, liveness, opening, powers, scout
 
 if TYPE_CHECKING:
     import psycopg
@@ -50,16 +50,19 @@ def encrypted(error: TuskError, conninfo: Conninfo) -> str:
     return "none agreed on"
 
 
-def ask(conn: psycopg.Connection[Any], conninfo: Conninfo, *, read_only: bool, tunnelled: bool) -> Found:
-    server = opening.server_info(conn, read_only=read_only, tunnelled=tunnelled)
-    user, read_only_default = conn.execute(_FACTS).fetchone() or ("", "off")
-    method = None
-    if server.version_num >= _SYSTEM_USER_SINCE:
-        method = (conn.execute("select system_user").fetchone() or (None,))[0]
+def ask(
+    conn: psycopg.Connection[Any], conninfo: Conninfo, *, deadline: float, read_only: bool, tunnelled: bool
+) -> Found:
+    def rows(statement: str) -> list[list[str | None]]:
+        return liveness.ask(conn, max(deadline - time.monotonic(), 0.1), statement.encode())
+
+    server = opening.server_info(conn, deadline=deadline, read_only=read_only, tunnelled=tunnelled)
+    [[user, read_only_default]] = rows(_FACTS)
+    method = rows("select system_user")[0][0] if server.version_num >= _SYSTEM_USER_SINCE else None
     trips = []
     for _ in range(_ROUND_TRIPS):
         start = time.perf_counter()
-        conn.execute("select 1")
+        rows("select 1")
         trips.append((time.perf_counter() - start) * 1000)
     # what libpq came to, from services and variables too
     in_force = conninfo.with_(

@@ -61,14 +61,24 @@ def run_within(conn: psycopg.Connection[Any], limit_s: float, *statements: bytes
     return last
 
 
+def ask(conn: psycopg.Connection[Any], limit_s: float, statement: bytes) -> list[list[str | None]]:
+    """Return the rows of a statement of ours as PostgreSQL's text; raises as :func:`run_within`."""
+    found = run_within(conn, limit_s, statement)
+    if found is None:
+        return []
+    rows = ((found.get_value(row, column) for column in range(found.nfields)) for row in range(found.ntuples))
+    return [[None if value is None else value.decode(errors="replace") for value in row] for row in rows]
+
+
 def _until(gen: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
     """Go on with ``gen`` as long as there is time; it is resumed with nothing at the end of each slice."""
     ready = None
     try:
         while True:
             wanted = gen.send(ready)
-            ready = yield wanted
-            if not ready and time.monotonic() >= deadline:
+            # however much comes: a server could send notices for ever
+            if time.monotonic() >= deadline:
                 raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+            ready = yield wanted
     except StopIteration as end:
         return end.value

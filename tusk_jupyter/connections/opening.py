@@ -12,6 +12,7 @@ connecting, because PgBouncer refuses a startup packet with ``options``.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import encryption, failures, liveness, powers, tls_files, tls_paths
+from tusk_jupyter.connections import encryption, failures, liveness, powers, service_file, tls_files, tls_paths
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.keywords import KEYWORDS
 from tusk_jupyter.connections.patience import Patience
@@ -184,8 +185,8 @@ def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -
         **tls_paths.system_roots(conninfo),
         # psycopg sends and reads text; whatever PGCLIENTENCODING says, it is UTF-8 between us and libpq
         "client_encoding": "UTF8",
-        # libpq takes whole seconds, and 1 means 2 to it
-        "connect_timeout": str(max(2, int(timeout_s))),
+        # libpq takes whole seconds, and 1 means 2 to it; a silent host is to leave time for the others
+        "connect_timeout": str(max(2, int(timeout_s / _hosts(conninfo)))),
     }
     if sys.platform.startswith("linux"):
         parameters.setdefault("tcp_user_timeout", "20000")
@@ -195,6 +196,17 @@ def _parameters(conninfo: Conninfo, password: Secret | None, timeout_s: float) -
     passphrase = tls_files.passphrase_of(conninfo)
     parameters["sslpassword"] = passphrase.reveal() if passphrase is not None else " "
     return parameters
+
+
+def _hosts(conninfo: Conninfo) -> int:
+    named = (
+        conninfo.get("hostaddr")
+        or conninfo.host
+        or service_file.get(conninfo, "host")
+        or os.environ.get("PGHOSTADDR")
+        or os.environ.get("PGHOST")
+    )
+    return (named or "").count(",") + 1
 
 
 def _apply(conn: psycopg.Connection[Any], settings: Settings, limit_s: float) -> None:
@@ -245,12 +257,18 @@ def session_settings(settings: Settings, *, checks_clients: bool) -> tuple[bytes
     return (sql.SQL("select {}").format(sql.SQL(", ").join(made)).as_bytes(),) if made else ()
 
 
-def server_info(conn: psycopg.Connection[Any], *, read_only: bool, tunnelled: bool = False) -> ServerInfo:
-    """Ask once, before the connection is handed to its session."""
-    row = conn.execute(_SERVER).fetchone()
-    if row is None:
-        raise psycopg.OperationalError("the server did not describe itself")
-    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, pid, interval = row
+def server_info(
+    conn: psycopg.Connection[Any], *, deadline: float, read_only: bool, tunnelled: bool = False
+) -> ServerInfo:
+    """Ask once, before the connection is handed to its session.
+
+    :param deadline: by ``time.monotonic()``; a server that says nothing until then is a ``ConnectionTimeout``.
+    """
+    rows = liveness.ask(conn, max(deadline - time.monotonic(), 0.1), _SERVER.encode())
+    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, backend, interval = (
+        value or "" for value in rows[0]
+    )
+    pid = int(backend)
     pooled = pid != conn.pgconn.backend_pid
     return ServerInfo(
         version=version.split()[0],
@@ -276,5 +294,5 @@ def server_info(conn: psycopg.Connection[Any], *, read_only: bool, tunnelled: bo
         checks_clients=interval == CHECK_INTERVAL,
         pooler="unknown" if pooled else None,
         waited=getattr(conn, "waited", None),
-        powers=powers.ask(conn) if read_only else (),
+        powers=powers.ask(conn, max(deadline - time.monotonic(), 0.1)) if read_only else (),
     )

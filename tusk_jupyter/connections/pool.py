@@ -18,6 +18,7 @@ is of a kind that passes; another kind, a refused password say, is the borrower'
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -257,8 +258,11 @@ class ConnectionPool:
         open_now = len(self._idle) + len(self._lent) + len(self._returning)
         room = self.max_size - 1 - open_now - self._opening
         for _ in range(min(room, len(self._waiting) - self._opening)):
+            try:
+                interrupts.spawn("pool-open", self._open)
+            except RuntimeError:  # no more threads: who waits has its time-out, and the next borrower tries again
+                return
             self._opening += 1
-            interrupts.spawn("pool-open", self._open)
 
     def _hand_over(self, conn: Opened) -> None:
         """Lend a connection that is known to be sound to whoever waits longest, or lay it aside."""
@@ -270,8 +274,9 @@ class ConnectionPool:
             return
         self._idle.append((conn, time.monotonic()))
         if not self._reaping:
-            self._reaping = True
-            interrupts.spawn("pool-idle", self._reap)
+            with contextlib.suppress(RuntimeError):  # no more threads: it stays open until it is needed or closed
+                interrupts.spawn("pool-idle", self._reap)
+                self._reaping = True
 
     # -- on threads of their own ----------------------------------------------------------------------------------
 

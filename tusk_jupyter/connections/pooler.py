@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PoolerMode = Literal["session", "transaction", "statement", "unknown"]
 ROUNDS: Final = 3
 ANSWER_S: Final = 1.0
+LOGIN_S: Final = 2.0
 _WORDS: Final = {
     "session": "a pooler in session mode",
     "transaction": "a pooler in transaction mode: session state is not reliable",
@@ -50,12 +51,12 @@ def mode_of(
     met = set()
     try:
         for _ in range(ROUNDS):
-            ours = _backend(conn, limit_s)
-            met.add(ours)
+            # twice: where backends are lent by turns, as many turns as there are backends could look like one's own
+            met |= {_backend(conn, limit_s), _backend(conn, limit_s)}
             theirs = _other_backend(other)
             if theirs is None:
                 return "unknown"
-            if theirs == ours or len(met) > 1:
+            if theirs in met or len(met) > 1:
                 return "transaction" if _has_transactions(other) else "statement"
     finally:
         other.close()

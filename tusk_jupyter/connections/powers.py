@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from tusk_jupyter.connections import liveness
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,12 +35,12 @@ select 'dblink' from pg_catalog.pg_extension where extname = 'dblink'
 """
 
 
-def ask(conn: psycopg.Connection[Any]) -> tuple[str, ...]:
+def ask(conn: psycopg.Connection[Any], limit_s: float) -> tuple[str, ...]:
     """Return what the role may do, by one word each; nothing where the server does not say."""
     try:
-        return tuple(power for (power,) in conn.execute(_ASK).fetchall())
+        return tuple(power or "" for (power,) in liveness.ask(conn, limit_s, _ASK.encode()))
     except psycopg.Error as error:
-        if conn.closed:
+        if conn.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             raise
         log.info("what the role may do is not known: %s", error)
         return ()

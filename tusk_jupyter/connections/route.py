@@ -131,18 +131,22 @@ class Route:
         self._lock = threading.Lock()
 
     def _made(self, ssh: SshTunnel, whole: Conninfo) -> Tunnel:
+        from tusk_jupyter.connections.tunnel import Tunnel
+
+        if (tunnel := self._tunnel) is not None:
+            return tunnel
+        # before the lock: a keychain may ask, and close() is not to wait for it
+        password, passphrase = self._kept("ssh"), self._kept("sshkey")
         with self._lock:
             if self._tunnel is None:
-                from tusk_jupyter.connections.tunnel import Tunnel
-
                 self._tunnel = Tunnel(
                     ssh,
                     # a tunnel leads to one server: of several hosts the first
                     host=(whole.host or "localhost").split(",")[0],
                     port=int((whole.port or "").split(",")[0] or 5432),
                     name=self._name,
-                    password=self._kept("ssh"),
-                    passphrase=self._kept("sshkey"),
+                    password=password,
+                    passphrase=passphrase,
                 )
             return self._tunnel
 

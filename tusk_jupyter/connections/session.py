@@ -202,6 +202,7 @@ class Session:
         source: CopySource | None = None,
         choose: Callable[[PGresult], bool] | None = None,
         before: Sequence[bytes] = (),
+        counts: bool = True,
     ) -> Reply:
         """Send one command by the extended protocol and read it to its end; results are text unless they were chosen.
 
@@ -210,9 +211,11 @@ class Session:
             COPY.
         :param before: what goes ahead, in the same round trip; an error there is the reply, and the command does not
             run. Not for COPY.
+        :param counts: whether it is one of the statements of an open transaction; what has no token never is.
         :raises SessionLostError: when the connection breaks.
         :raises CancelledBeforeSentError: when ``token`` was cancelled before.
         """
+        counts = counts and token is not None
         if choose is not None:
             asked = Asked(token, command, choose, before)
             reading = Reading(on_rows)
@@ -222,7 +225,7 @@ class Session:
                 reading,
                 self._wire.read_asked(asked, reading, self._lock),
                 on_notice=on_notice,
-                counts=token is not None,
+                counts=counts,
             )
 
         if before:
@@ -233,7 +236,7 @@ class Session:
                 reading,
                 self._wire.read_behind(len(before), reading),
                 on_notice=on_notice,
-                counts=token is not None,
+                counts=counts,
             )
 
         def send(pgconn: PGconn) -> None:
@@ -243,7 +246,7 @@ class Session:
                 pgconn.send_query_params(command.text, None, result_format=0)
             pgconn.set_chunked_rows_mode(CHUNK_ROWS)
 
-        return self._exchange(token, send, Reading(on_rows, source), on_notice=on_notice, counts=token is not None)
+        return self._exchange(token, send, Reading(on_rows, source), on_notice=on_notice, counts=counts)
 
     def describe(self, token: Token | None, command: Command) -> tuple[Reply, PGresult | None]:
         """Ask what columns a command will give, without running it; an error of its text comes in the reply.

@@ -149,7 +149,13 @@ class _Test:
         with closing(conn):
             self._board.tell(Step("database", "running"))
             try:
-                return findings.ask(conn, conninfo, read_only=settings.read_only, tunnelled=self._tunnel is not None)
+                return findings.ask(
+                    conn,
+                    conninfo,
+                    deadline=self._deadline,
+                    read_only=settings.read_only,
+                    tunnelled=self._tunnel is not None,
+                )
             except Exception as error:  # noqa: BLE001 - as in Connection: what breaks here is a failed connect
                 return Refused(self._translated(error, conninfo), reached=Reached.LOGIN)
 

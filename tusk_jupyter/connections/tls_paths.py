@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.connections import service_file
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,13 +54,19 @@ def _whole(path: str) -> str:
         return path
 
 
+def _in_force(conninfo: Conninfo, keyword: str, environ: Mapping[str, str]) -> str | None:
+    """Return what libpq would take, in its order: parameters, service, environment."""
+    given = conninfo.get(keyword) or service_file.get(conninfo, keyword, environ)
+    return given or environ.get(f"PG{keyword.upper()}")
+
+
 def system_roots(conninfo: Conninfo, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the keywords that stand for ``sslrootcert=system`` where libpq's OpenSSL could not know what it means."""
     from psycopg import pq
 
     environ = os.environ if environ is None else environ
-    wanted = conninfo.get("sslrootcert") or environ.get("PGSSLROOTCERT")
-    mode = conninfo.sslmode or environ.get("PGSSLMODE") or "verify-full"
+    wanted = _in_force(conninfo, "sslrootcert", environ)
+    mode = _in_force(conninfo, "sslmode", environ) or "verify-full"
     # a weaker mode is refused by libpq, in words that say why
     if wanted != "system" or mode != "verify-full" or pq.__impl__ != "binary":
         return {}

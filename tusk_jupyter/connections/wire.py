@@ -195,7 +195,8 @@ class Wire:
         elif result.status == pq.ExecStatus.COMMAND_OK:
             reading.last = result
         elif result.status == pq.ExecStatus.FATAL_ERROR:
-            reading.error = result
+            # in a pipeline libpq's own, that the server is gone, comes behind the server's last word
+            reading.error = reading.error or result
         elif result.status == pq.ExecStatus.COPY_IN:
             yield from self._copy_in(reading)
         elif result.status == pq.ExecStatus.COPY_OUT:
@@ -238,7 +239,7 @@ class Wire:
         for _ in range(count):
             while (result := (yield from self._fetch(reading))) is not None:
                 if result.status == pq.ExecStatus.FATAL_ERROR:
-                    reading.error = result
+                    reading.error = reading.error or result
 
     def _end_pipeline(self, reading: Reading, *, synced: bool = False) -> Generator[Any, Any, None]:
         try:

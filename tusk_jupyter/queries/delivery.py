@@ -227,7 +227,7 @@ class Delivery:
     def _guards(self, *texts: bytes) -> bool:
         """Send what protects, which a cancel may hit; return whether it does, for else nothing must follow."""
         *before, last = texts
-        self.reply = self.session.run(self.token, Command(last), before=before)
+        self.reply = self.session.run(self.token, Command(last), before=before, counts=False)
         return self.reply.error is None
 
     def _end_read_only(self) -> None:

@@ -31,7 +31,7 @@ _MOST_NEAR: Final = 10_000
 _HEX: Final = "pg_catalog.encode(pg_catalog.convert_to({0}::text, 'UTF8'), 'hex')"
 _GIVEN: Final = "pg_catalog.convert_from(pg_catalog.decode($1, 'hex'), 'UTF8')"
 _FACTS: Final = f"""
-select {_HEX.format("current_user")}, {_HEX.format("session_user")},
+select {_HEX.format("current_user")},
   pg_catalog.current_setting('password_encryption'),
   (select {_HEX.format("rolname")} from pg_catalog.pg_roles
    where rolname in ({_GIVEN}, pg_catalog.lower({_GIVEN})) order by rolname = {_GIVEN} desc limit 1)
@@ -61,11 +61,14 @@ def find(session: Session, wanted: str | None) -> Role | list[str]:
     rows = session.rows(_FACTS, (wanted or "").encode("utf-8", "surrogatepass").hex())
     if not rows:
         return []
-    current, login, algorithm, found = rows[0]
+    current, algorithm, found = rows[0]
+    # not session_user, which SET SESSION AUTHORIZATION changes
+    login = session.adapt.pgconn.user.decode("utf-8", "replace")
     name = current if wanted is None else found
     if name is None:
         return [_text(row[0]) for row in session.rows(_NAMES)]
-    return Role(_text(name), is_own=name == login, algorithm="md5" if algorithm in {"md5", "on"} else algorithm or "")
+    role = _text(name)
+    return Role(role, is_own=role == login, algorithm="md5" if algorithm in {"md5", "on"} else algorithm or "")
 
 
 @dataclass(slots=True, kw_only=True)

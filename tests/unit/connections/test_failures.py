@@ -454,3 +454,13 @@ def test_a_key_in_the_default_place_matters_where_tls_must_be(home, mode, refuse
     written(folder / "postgresql.crt", "-----BEGIN CERTIFICATE-----\n")
     written(folder / "postgresql.key", ENCRYPTED["pkcs8"])
     assert (check_files(parse(f"host=h sslmode={mode}")) is not None) is refused
+
+
+def test_a_host_that_refused_the_login_is_not_asked_again_because_another_one_is_starting():
+    text = (
+        f"{AT}FATAL:  the database system is starting up\nMultiple connection attempts failed. All failures were:\n"
+        f"- host: a, port: '5432', hostaddr: '10.0.0.1': {AT}FATAL:  the database system is starting up\n"
+        f"- host: b, port: '5432', hostaddr: '10.0.0.2': {AT}FATAL:  password authentication failed for user \"u\""
+    )
+    assert unready(failed(text.partition("\nMultiple")[0])) is not None
+    assert unready(failed(text)) is None

@@ -63,3 +63,18 @@ def test_system_is_this_machines_bundle(here, monkeypatch):
 
 def test_the_bundles_are_whole_paths():
     assert all(Path(path).is_absolute() for path in tls_paths._BUNDLES) or os.name != "posix"
+
+
+@pytest.mark.parametrize(
+    ("service", "environ", "replaced"),
+    [
+        ("sslrootcert=/my/ca.pem\nsslmode=require", {"PGSSLROOTCERT": "system"}, False),
+        ("sslmode=require", {"PGSSLROOTCERT": "system"}, False),
+        ("sslrootcert=system", {"PGSSLROOTCERT": "/my/ca.pem"}, True),
+    ],
+)
+def test_a_service_goes_before_the_environment(monkeypatch, tmp_path, service, environ, replaced):
+    monkeypatch.setattr(tls_paths, "_BUNDLES", (__file__,))
+    (tmp_path / "services").write_text(f"[shop]\n{service}\n")
+    environ = {**environ, "PGSERVICEFILE": str(tmp_path / "services")}
+    assert bool(system_roots(parse("service=shop"), environ)) is replaced

@@ -29,12 +29,8 @@ class Home:
     def __init__(self, path: Path, *, port: int) -> None:
         self.path = path
         (path / ".ssh").mkdir(mode=0o700, parents=True)
-        self._environment = {
-            name: value for name, value in os.environ.items() if name.startswith("PG") or name in {_HOME, *_ASIDE}
-        }
+        self._environment = _set_aside()
         self._directory: Path | None = Path.cwd()
-        for name in self._environment:
-            del os.environ[name]
         os.environ |= {_HOME: str(path), "PGPORT": str(port)}
         os.chdir(path)
 
@@ -50,7 +46,12 @@ class Home:
         directory, self._directory = self._directory, None
         if directory is None:
             return
-        for name in (_HOME, "PGPORT"):
-            os.environ.pop(name, None)
+        _set_aside()
         os.environ.update(self._environment)
         os.chdir(directory)
+
+
+def _set_aside() -> dict[str, str]:
+    """Take out of the environment what says where to connect and as whom, and return it."""
+    names = [name for name in os.environ if name.startswith("PG") or name in {_HOME, *_ASIDE}]
+    return {name: os.environ.pop(name) for name in names}
