@@ -5,6 +5,7 @@ In this process, where every object can be looked at; ``tests/kernel/test_canary
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 import socket
@@ -176,14 +177,15 @@ def test_by_every_way_in_and_through_every_end(kind, watched, server, monkeypatc
 
 
 def test_a_worker_of_the_pool_that_is_refused(watched, server, monkeypatch):
-    """Its failure is in nobody's cell: psycopg_pool logs it, and whoever waits gets a time-out that quotes it."""
+    """It fails on a thread of its own and is logged there; whoever waits gets the error."""
     with psycopg.connect(server.conninfo(), autocommit=True) as conn:
         conn.execute(psycopg.sql.SQL("create role changing login password {}").format(PASSWORD))
         monkeypatch.setenv("HELD_BY_A_TEST", PASSWORD)
         where = WHERE.format(host="127.0.0.1", port=server.port, user="changing", database="postgres", sslmode="prefer")
         watched.run(f"%tusk_connect {where} --password-env HELD_BY_A_TEST --name c --pool-timeout 1s")
         conn.execute("alter role changing password 'another'")
-        watched.fails("pool", "with tusk.state().connections.current.pool.borrow():\n    pass")
+        borrow = "with tusk.state().connections.current.pool.borrow():\n    pass"
+        watched.fails("pool", borrow, kinds=("authentication",))
         wait_until(lambda: any("the pool of c" in line for line in watched.logs.lines))
         watched.looks_around()
         watched.check(server)
@@ -228,6 +230,8 @@ def test_a_passphrase_of_a_tls_key(watched, tls_server, authority, monkeypatch):
     )  # fmt: skip
     watched.run("%tusk_connect :right --name c --save")
     watched.run("%sql select current_user")
+    # asked for again, and wrong again
+    monkeypatch.setattr(getpass, "getpass", lambda _: f"{PASSWORD}y")
     watched.fails("wrong passphrase", "%tusk_connect :wrong --name d", kinds=("ssl",))
     watched.fails("refused", "tusk.connect(elsewhere.render_as_string(False), name='d')")
     terminate(tls_server.server.conninfo(), watched.tusk.connections.current.live_session.backend_pid)
