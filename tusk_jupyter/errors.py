@@ -82,11 +82,18 @@ class Place:
     """Where a caret goes: a 0-based ``offset`` in ``text``.
 
     ``text`` is the cell as typed, or, when ``internal``, the query inside a function that the server named.
+    ``trimmed`` is how much shorter it is before the offset than what was typed.
     """
 
     text: str
     offset: int
     internal: bool = False
+    trimmed: int = 0
+
+    @property
+    def position(self) -> int:
+        """The 1-based position in what was typed."""
+        return self.offset + self.trimmed + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def query_error(
         advice=None if kind is not None else advice.advice_for(diag.sqlstate, diag, statement=statement),
         sqlstate=diag.sqlstate,
         condition=advice.condition_name(diag.sqlstate) if diag.sqlstate else None,
-        position=place.offset + 1 if place is not None and not place.internal else None,
+        position=place.position if place is not None and not place.internal else None,
         place=place,
         diag=diag,
     )

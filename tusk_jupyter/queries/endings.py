@@ -33,8 +33,8 @@ def _masked_place(text: str, offset: int, *, internal: bool = False) -> Place:
         low = (text.find("\n", low, offset) + 1 or low) if low else 0
         high = text.rfind("\n", offset, high) + 1 or high
         before = "\n" * text.count("\n", 0, low)
-        text = f"{before}{starred(text[low:high])}"
-        return Place(text, offset - low + len(before), internal=internal)
+        trimmed = low - len(before)
+        return Place(f"{before}{starred(text[low:high])}", offset - trimmed, internal=internal, trimmed=trimmed)
     return Place(starred(text), offset, internal=internal)
 
 

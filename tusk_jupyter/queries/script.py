@@ -138,7 +138,7 @@ class Script:
         except BindingError as error:
             if error.position is not None:
                 error.place = self.source.place(statement.start + error.position - 1)
-                error.position = error.place.offset + 1
+                error.position = error.place.position
             raise
 
     def _stops(self, execution: Execution | None, outcome: Outcome) -> bool:
@@ -192,9 +192,9 @@ class Script:
         if (at := script.find("\0")) >= 0:
             place = self.source.place(at)
             raise InvalidInput(
-                f"the text holds a NUL character, at position {place.offset + 1}",
+                f"the text holds a NUL character, at position {place.position}",
                 advice="Nothing was run: PostgreSQL would read the statement only up to there. Remove it.",
-                position=place.offset + 1,
+                position=place.position,
             )
 
 
