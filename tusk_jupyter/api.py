@@ -49,7 +49,9 @@ def _connect(where: str, name: str | None, options: dict[str, Any]) -> Connectio
     tusk = state()
     if not options and name is None and where in tusk.known_names():
         return connecting.by_name(tusk, where)
-    _scrub(where, *(str(value) for option, value in options.items() if option.lower() in _PASSWORDS))
+    # an empty one stands everywhere in the history
+    given = (value for option, value in options.items() if option.lower() in _PASSWORDS)
+    _scrub(where, *(value for value in given if isinstance(value, str) and value.strip()))
     request = parse_connect(_line(where, name, options))
     if not request.embedded and not request.where:
         raise InvalidInput("there is nothing to connect to", advice="Give a URL, key=value text, or embedded=True.")

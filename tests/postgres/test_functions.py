@@ -584,3 +584,10 @@ def test_a_password_typed_in_python_leaves_the_history_and_is_out_of_reach(cells
     with pytest.raises(ConnectionLost, match="for the test"):
         held.session()
     assert held.session().lost is None
+
+
+@pytest.mark.parametrize("given", ["''", "' '", "None"])
+def test_an_empty_password_leaves_the_history_as_it_is(shell, given):
+    cell = f"import tusk_jupyter\nempty = '', ' ', 'None'\ntusk_jupyter.connect('', password={given})"
+    shell.run(cell, ok=False)
+    assert shell.ip.history_manager.input_hist_raw[-1] == cell
