@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.lexer import Kind, significant, token_at
+from tusk_jupyter.lexer import Kind, significant, token_at, tokens
 from tusk_jupyter.literals import taken_apart
 from tusk_jupyter.redaction import without_url_passwords
 from tusk_jupyter.secret_literals import WORDS, end_of_glued, end_of_secret, pieces
@@ -35,13 +35,15 @@ _CONNINFO = re.compile(rf"((?:{WORDS})\s*=\s*)(?:'(?:[^'\\]|\\.)*(?:'|\Z)|(?:[^\
 # a raw blank or quote in the password: whatever follows it before the next keyword
 _REST_OF_PAIR = re.compile(r"(\b(?:ssl)?password\s*=\s*\*{4})(?:\S+|\s+(?![^\s=]+\s*=)\S+)+", re.IGNORECASE)
 _PROGRAM = re.compile(
-    r"((?:\s(?:-u|-U|--user|--proxy-user)[\s=]*[\"']{0,2}[^\s:\"']+:)|\bauthorization:\s*\w+\s+|--password[\s=]+)[^\s\"']+",
+    r"((?:\s(?:-u|-U|--user|--proxy-user)[\s=]*[\"']{0,2}[^\s:\"'=][^\s:\"']*:)|\bauthorization:\s*\w+\s+|--password[\s=]+)[^\s\"']+",
     re.IGNORECASE,
 )
 _BEGINS_A_CONNINFO = re.compile(r"\s*\w+\s*=")
 # a literal within one, as typed
 _REQUOTED = re.compile(r"''(?=[^\s;,)])(?:[^']|'{4})*(?:''|\Z)|\\'(?:[^\\']|\\[^'])*(?:\\'|\Z)")
 _DEPTH = 8
+# what stands between PASSWORD and its literal; a text that is all keywords and comments would take quadratic time
+_GAP = 1000
 _READ_AS_SQL = 100_000
 
 
@@ -89,8 +91,10 @@ def masked_in_words(text: str, mask: str = MASK) -> str:
         start = keyword.end()
         if start < position:
             continue
-        while start < len(text) and (token := token_at(text, start)).kind <= Kind.COMMENT and token.closed:
-            start = token.end
+        gap = _gap(text[start : start + _GAP])
+        if gap == _GAP:
+            continue
+        start += gap
         start += text[start : start + 2] in {"N'", "n'"}
         if start == len(text):
             break
@@ -102,6 +106,11 @@ def masked_in_words(text: str, mask: str = MASK) -> str:
         elif not token.closed:
             break
     return "".join([*parts, text[position:]]) if parts else text
+
+
+def _gap(text: str) -> int:
+    """Return where the white space and the comments end that ``text`` begins with."""
+    return next((token.start for token in tokens(text) if token.kind > Kind.COMMENT), len(text))
 
 
 def password_literals(text: str, *, depth: int = _DEPTH) -> list[str]:

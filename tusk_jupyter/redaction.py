@@ -27,19 +27,23 @@ _BARE_USER = re.compile(r"(?:^|[^\w.+%-])[\w.+%-]+:(?!/)")
 # what follows the first colon of a URL is no password where it is a port; a JSON text goes on behind such a quote
 _PORT = re.compile(r"\d{1,5}(?:[/?#,]|\Z)")
 _JSON = re.compile(r"(\"[,:}\]])")
-# a raw blank is a slip: from the first colon to the next @
+# a raw blank is a slip: from the first colon to the next @; behind «host: » a sentence goes on
+_SCHEME = r"\bpostgres(?:ql)?(?:\+\w{1,20})?://[^\s:/@]{0,200}:"
 _WITH_BLANKS = re.compile(
-    r"(\bpostgres(?:ql)?(?:\+\w{1,20})?://[^\s:/@]{0,200}:)(?!\d{1,5}(?:[\s/?#,]|\Z))[^\s@]{0,200}\s[^@]{0,200}(?=@)"
+    rf"({_SCHEME})(?!\d{{1,5}}(?:[\s/?#,]|\Z))(?:[^\s@]{{1,200}}\s[^@]{{0,200}}|\s[^\s@]{{1,200}})(?=@)"
 )
+_BLANK_FIRST = re.compile(rf"({_SCHEME})\s[^@]{{0,200}}(?=@)")
 # what a line for a connection may call it, and what follows to the next keyword or option: a raw blank is a slip, too
+_NEXT = r"(?:[\w-]+\s*=|--?[a-zA-Z])"
 _TYPED_PAIR = re.compile(
-    r"(\b(?:ssl)?(?!passfile\b)(?:pass?\w*|pwd|pw)\s*=\s*)"
-    r"(?:'(?:[^'\\]|\\.)*'(?=\s|\Z)|\S.*?)(?=\s+[\w-]+\s*=|\s+--?[a-zA-Z]|\s*\Z)",
+    r"(\b(?:ssl)?(?:pas{1,3}(?:_?w\w*|o\w*rd|phrase|code|key)?|pwd|pw)\s*=\s*)"
+    rf"(?:'(?:[^'\\]|\\.)*'(?=\s+{_NEXT}|\s*\Z)|\S+(?:\s+(?!{_NEXT})\S+)*)",
     _FLAGS,
 )
 _BARE_WITH_BLANKS = re.compile(r"(\A\s*[\w.+%-]{1,200}:)(?!/)[^\s@=]*[ \t][^@=\n]{0,200}(?=@)")
 # -W asks; a word behind it is the password where the line says already where to
-_BEHIND_FLAG = re.compile(r"((?:\A\s*(?!-)|\s[^-\s]\S*=)\S+\s.*?(?:-W|--password)\s+)(?![-:]|\S*=|\S*://)\S+", _FLAGS)
+_SAYS_WHERE = re.compile(r"(?:\A\s*(?!-)|\s[^-\s=][^\s=]*=)\S+\s")
+_BEHIND_FLAG = re.compile(r"((?:-W|--password)\s+)(?![-:]|\S*=|\S*://)\S+", _FLAGS)
 _ON_FLAG = re.compile(r"((?:\A|\s)-W=?)[^\s=]\S*")
 _SIGNS = ("password", "passwd", "passphrase", "pwd", "identified")
 # the value as libpq quotes it, and that again doubled or with backslashes, as it stands in a literal of SQL
@@ -60,8 +64,11 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     if known := [secret.reveal() for secret in secrets]:
         from tusk_jupyter.spellings import found
 
-        for start, end in reversed(found(text, known)):
-            text = f"{text[:start]}{_MASK}{text[end:]}"
+        parts, position = [], 0
+        for start, end in found(text, known):
+            parts += [text[position:start], _MASK]
+            position = end
+        text = "".join([*parts, text[position:]])
     text = without_url_passwords(text)
     folded = text.lower()
     if any(sign in folded for sign in _SIGNS):
@@ -89,8 +96,11 @@ def redact_typed(text: str) -> str:
 def redact_line(line: str) -> str:
     """Mask besides what whoever typed this line for a connection meant for a password, although it is none there."""
     line = _TYPED_PAIR.sub(rf"\g<1>{_MASK}", line)
-    line = _ON_FLAG.sub(rf"\g<1>{_MASK}", _BEHIND_FLAG.sub(rf"\g<1>{_MASK}", line))
-    return redact_typed(_BARE_WITH_BLANKS.sub(rf"\g<1>{_MASK}", line))
+    if where := _SAYS_WHERE.search(line):
+        line = line[: where.end()] + _BEHIND_FLAG.sub(rf"\g<1>{_MASK}", line[where.end() :])
+    for pattern in (_ON_FLAG, _BARE_WITH_BLANKS, _BLANK_FIRST):
+        line = pattern.sub(rf"\g<1>{_MASK}", line)
+    return redact_typed(line)
 
 
 def unspoken(secrets: Iterable[Secret], *said: str | None) -> list[Secret]:

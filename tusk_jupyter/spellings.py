@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHORT: Final = 4
 _ELLIPSES = ("…", "...")
-_WRAP = re.compile(r"[ \t]*\r?\n[ \t]*")
+_WRAP = re.compile(r"[ \t]{0,100}\r?\n[ \t]*")
 _MAY_BE_CUT = 1000
 _SHORTEST_ENCODED = 6
 # what messages say by themselves, and what is often a password: masked, it would be told
@@ -37,6 +37,7 @@ _ORDINARY = (
     "while who with within wrong you your"
 )
 _ORDINARY_WORDS = frozenset(_ORDINARY.split())
+_LONGEST = max(map(len, _ORDINARY_WORDS))
 
 
 def found(text: str, secrets: Sequence[str]) -> list[tuple[int, int]]:
@@ -91,9 +92,9 @@ def _is_said_anyway(text: str, start: int, end: int, *, short: bool) -> bool:
     if not all(map(_is_of_word, part)):
         return False
     low, high = start, end
-    while low and _is_of_word(text[low - 1]):
+    while low and high - low <= _LONGEST and _is_of_word(text[low - 1]):
         low -= 1
-    while high < len(text) and _is_of_word(text[high]):
+    while high < len(text) and high - low <= _LONGEST and _is_of_word(text[high]):
         high += 1
     return text[low:high].casefold() in _ORDINARY_WORDS
 

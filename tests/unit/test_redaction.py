@@ -142,6 +142,8 @@ def test_what_a_user_types_is_masked_as_it_was_meant(text, shown):
         ("the password's length, isn't it", "the password's length, isn't it"),
         ('password authentication failed for user "me"', 'password authentication failed for user "me"'),
         ("no password supplied", "no password supplied"),
+        ("no way to postgresql://db.example.org: ask a@b.org", "no way to postgresql://db.example.org: ask a@b.org"),
+        ("postgresql://me: hush@h", "postgresql://me:****@h"),
     ],
 )
 def test_passwords_nobody_told_us_of_are_masked_where_they_stand(text, shown):
@@ -177,3 +179,42 @@ def test_redacting_twice_changes_nothing_more():
 )  # fmt: skip
 def test_a_line_without_a_password_stays_as_it_is(line):
     assert redact_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("host=h pass=hush word user=u", "host=h pass=**** user=u"),
+        ("host=h pasword = 'hush hush' -n x", "host=h pasword = **** -n x"),
+        ("host=h password='hu'sh more --save", "host=h password=**** --save"),
+        ("host=h passphrase=hush   pw=hush ", "host=h passphrase=****   pw=**** "),
+        ("shop --save -W hush --name x", "shop --save -W **** --name x"),
+        ("host=h port=1 --password hush", "host=h port=1 --password ****"),
+        ("postgresql://me: my hush@h/db", "postgresql://me:****@h/db"),
+        ("passengers=3 passed = yes passport='X' pass_rate=0.5", "passengers=3 passed = yes passport='X' pass_rate=0.5"),
+    ],
+)
+def test_what_a_line_for_a_connection_calls_a_password_is_masked(line, shown):
+    assert redact_line(line) == shown
+
+
+# quadratic time would not end within the time limit of a test
+LONG = 400_000
+HOSTILE = [
+    "pass = 'a" + " " * LONG, "h " + " a=" * LONG, "h " + " a=" * LONG + "-W ", "h a" + "=" * LONG, "h " + "-W a" * LONG,
+    "password" + " " * LONG, "password = '" * (LONG // 10), "password=''a'" * (LONG // 10), "password -- " * (LONG // 10),
+    "password/*" * (LONG // 10), "password --password\n" * (LONG // 20), "password /*" * 50_000 + "*/" * 50_000,
+    "password/*" * 50_000 + "*/" * 50_000,
+    "postgresql://a:b " * (LONG // 10) + "@", "a://" * LONG + "@", "a:" * LONG + "@",
+    'passwd": "\\' * (LONG // 10), "password=\\'a" * (LONG // 10), "-W" + " " * LONG, "a" * LONG,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_takes_quadratic_time(text):
+    assert len(redact_line(text)) <= len(text) + LONG
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a" * 60_000, "****"), (" " * 400_000, " " * 400_000)])
+def test_no_text_takes_quadratic_time_for_a_known_secret(text, shown):
+    assert redact(text, [Secret("aaaa"), Secret(" a a")]) == shown
