@@ -591,3 +591,23 @@ def test_an_empty_password_leaves_the_history_as_it_is(shell, given):
     cell = f"import tusk_jupyter\nempty = '', ' ', 'None'\ntusk_jupyter.connect('', password={given})"
     shell.run(cell, ok=False)
     assert shell.ip.history_manager.input_hist_raw[-1] == cell
+
+
+def test_what_a_history_keeps_of_a_line(shell):
+    conditions = ["passengers = 3", "passed = true", "pw=1", "passport = 'X'", "pass_rate = 0.5"]
+    statements = [f"select id from trips where {each} and url like 'https://%' order by id" for each in conditions]
+    lines = {
+        **{statement: statement for statement in statements},
+        **{f"{before}{statements[2]}": f"{before}{statements[2]}" for before in ("shop ", "--limit 5 ", "found << ")},
+        f"--to file:///tmp/x.csv {statements[2]}": f"--to file:///tmp/x.csv {statements[2]}",
+        "update t set a = 'https://h', " + "b = 1, " * 150_000 + "-W": None,  # quadratic time would not end
+        "postgresql://me:hush@h/db select pw = 1": "postgresql://me:****@h/db select pw = ****",
+        "postgresql://me:my select hush@h/db": "postgresql://me:****@h/db",
+        "host=h password=my select 'http://h'": "host=h password=****",
+        "select dblink('postgresql://me:hush@h/db')": "select dblink('postgresql://me:****@h/db')",
+        "shop pw=hush select 'http://h'": "shop pw=**** select 'http://h'",
+    }
+    history = shell.ip.history_manager
+    for line, kept in lines.items():
+        shell.run(f"%sql {line}", ok=False)
+        assert history.input_hist_raw[-1] == f"%sql {kept or line}"

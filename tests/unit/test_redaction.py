@@ -201,10 +201,10 @@ def test_what_a_line_for_a_connection_calls_a_password_is_masked(line, shown):
 # quadratic time would not end within the time limit of a test
 LONG = 400_000
 HOSTILE = [
-    "pass = 'a" + " " * LONG, "h " + " a=" * LONG, "h " + " a=" * LONG + "-W ", "h a" + "=" * LONG, "h " + "-W a" * LONG,
-    "password" + " " * LONG, "password = '" * (LONG // 10), "password=''a'" * (LONG // 10), "password -- " * (LONG // 10),
-    "password/*" * (LONG // 10), "password --password\n" * (LONG // 20), "password /*" * 50_000 + "*/" * 50_000,
-    "password/*" * 50_000 + "*/" * 50_000,
+    "pass = 'a" + " " * LONG + "b", "h " + " a=b" * LONG, "h " + " a=b" * LONG + " -W ", "h a" + "=" * LONG, "h " + "-W a" * LONG,
+    "password" + " " * LONG, "password = '" * (LONG // 10), "password=''a'" * (LONG // 10), "'; " + "password -- " * (LONG // 10),
+    "password/*" * (LONG // 10), "'; " + "password --password\n" * (LONG // 20),
+    "'; " + "password /*" * 50_000 + "*/" * 50_000, "'; " + "password/*" * 50_000 + "*/" * 50_000,
     "postgresql://a:b " * (LONG // 10) + "@", "a://" * LONG + "@", "a:" * LONG + "@",
     'passwd": "\\' * (LONG // 10), "password=\\'a" * (LONG // 10), "-W" + " " * LONG, "a" * LONG,
 ]  # fmt: skip

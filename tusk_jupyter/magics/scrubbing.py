@@ -9,26 +9,44 @@ end's: nothing here can reach it, and the user is told.
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.redaction import redact_line
+from tusk_jupyter.queries.classify import starts_like_statement
+from tusk_jupyter.redaction import redact_line, redact_typed
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
 log = logging.getLogger("tusk_jupyter.magics")
+_LONGEST_WORD = 64
 
 
-def scrub_history(shell: Any, line: str) -> bool:
-    """Replace a password in ``line`` wherever IPython keeps the cell; return whether there was one."""
-    clean = redact_line(line)
+def scrub_history(shell: Any, line: str, *, sql: str = "") -> bool:
+    """Replace a password in ``line`` wherever IPython keeps the cell; return whether there was one.
+
+    :param sql: a statement that the line ends with, in which ``pw = 1`` is none.
+    """
+    clean = redact_line(line.removesuffix(sql)) + redact_typed(sql)
     if clean == line:
         return False
     # the parsed input holds the line as a Python literal
     _replace(shell, ((line, clean), (repr(line)[1:-1], repr(clean)[1:-1])))
     return True
+
+
+def statement_in(line: str) -> str:
+    """Return the statement that a line ends with; none behind a URL, which takes the rest of it."""
+    before = ""
+    for word in re.finditer(r"\S+", line):
+        if starts_like_statement(line[word.start() : word.start() + _LONGEST_WORD]):
+            return line[word.start() :]
+        if "://" in word[0] and not before.startswith("-"):
+            return ""
+        before = word[0]
+    return ""
 
 
 def scrub_argument(shell: Any, value: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter import translate
 from tusk_jupyter.errors import BindingError, InvalidInput, TuskError
 from tusk_jupyter.magics.arguments import CellRequest, parse_cell
-from tusk_jupyter.magics.scrubbing import scrub_history
+from tusk_jupyter.magics.scrubbing import scrub_history, statement_in
 from tusk_jupyter.running import CellOptions
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(
     """
     if "://" in line or _CONNINFO.match(line):
         # before anything can refuse the line: what it holds is in the history already
-        scrub_history(shell, line)
+        scrub_history(shell, line, sql="" if _CONNINFO.match(line) else statement_in(line))
     if body is not None and (misplaced := _URL.match(body)) is not None:
         scrub_history(shell, misplaced[1])
         raise InvalidInput(
