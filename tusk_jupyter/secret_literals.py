@@ -36,6 +36,9 @@ _ROLES = frozenset({"ROLE", "USER", "GROUP"})
 _MADE = frozenset({"CREATE", "ALTER"})
 # behind these a literal in a statement about a role is none of its passwords
 _HARMLESS = frozenset({"UNTIL", "UESCAPE"})
+# what «SET a.b = x» and MySQL's «SET PASSWORD FOR a@b = x» consist of: these signs, and what stands behind one of them
+_SETS = frozenset({"SET", "LOCAL", "SESSION", ".", "FOR", "@", "(", ")", "=", ":=", "TO"})
+_NAMES = _SETS - {"(", ")"}
 _PUTS_TOGETHER = frozenset({"||", "(", "QUOTE_LITERAL", "QUOTE_NULLABLE"})
 _KEYS = {
     "CRYPT": 0,
@@ -169,6 +172,9 @@ def _follow(text: str, token: Token, word: str, read: _Statement) -> None:
     if word == "SET" and not read.updates:
         # «alter column password set default»: what the name asked for is another thing
         read.setting, read.expected = True, False
+    elif read.setting and not read.role and word not in _SETS and read.last not in _NAMES:
+        # «on delete set null, password text»
+        read.setting = read.expected = False
     if token.kind is Kind.PUNCTUATION:
         _count(word, read)
     if not (read.expected and _goes_on(text, token, word, read)):
