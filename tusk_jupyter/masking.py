@@ -20,15 +20,14 @@ from typing import TYPE_CHECKING
 from tusk_jupyter.lexer import Kind, significant, token_at, tokens
 from tusk_jupyter.literals import taken_apart
 from tusk_jupyter.redaction import without_url_passwords
-from tusk_jupyter.secret_literals import WORDS, end_of_glued, end_of_secret, pieces
+from tusk_jupyter.secret_literals import SIGN, WORDS, end_of_glued, end_of_secret, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MASK = "'****'"
 # looked for in folded text: a pattern that ignores case takes 47 ms for a script of 1 MB, this 4
-_SIGNS = (*WORDS.split("|"), "identified", "://", "crypt", "hmac", "options", "program")
-_ROLE = re.compile(r"(?:create|alter)\s+(?:role|user|group)\b")
+_SIGNS = (*WORDS.split("|"), "identified", "://", "crypt", "hmac", "options", "program", "create", "alter")
 _KEYWORD = re.compile(rf"(?:(?:{WORDS})\"?|\bidentified\s+by)(?=\s|--|/\*)", re.IGNORECASE)
 # libpq's rules: a backslash takes the next character, quotes only where they begin the value
 _CONNINFO = re.compile(rf"((?:{WORDS})\s*=\s*)(?:'(?:[^'\\]|\\.)*(?:'|\Z)|(?:[^\s\\]|\\.)+)", re.IGNORECASE | re.DOTALL)
@@ -77,9 +76,7 @@ def _shared(one: str, other: str) -> int:
 def may_hold_password(text: str) -> bool:
     """Return whether there is anything that this module looks into more closely."""
     folded = text.lower()
-    if any(sign in folded for sign in _SIGNS):
-        return True
-    return ("create" in folded or "alter" in folded) and _ROLE.search(folded) is not None
+    return any(sign in folded for sign in _SIGNS) and SIGN.search(folded) is not None
 
 
 def masked_in_words(text: str, mask: str = MASK) -> str:

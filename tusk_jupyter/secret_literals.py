@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tusk_jupyter.lexer import WHITESPACE, Kind, Token, token_at, upper
+from tusk_jupyter.lexer import WHITESPACE, Kind, Token, passed_over, token_at, upper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,17 @@ _KEYS = {
     **{f"PGP_SYM_{way}{kind}": 1 for way in ("ENCRYPT", "DECRYPT") for kind in ("", "_BYTEA")},
     **dict.fromkeys(("PGP_PUB_DECRYPT", "PGP_PUB_DECRYPT_BYTEA"), 2),
 }
+# in folded text: what makes a secret of a literal, or is one; a blank may be an escape within a literal
+_BLANKS = r"(?:\s|\\[nrt])*"
+_OPENS = rf"{_BLANKS}(?:\(|--|/\*)"
+_SIGN = (
+    rf"{WORDS}|://|identified|(?:crypt|hmac)(?:_iv|_bytea)?{_OPENS}|options{_OPENS}"
+    rf"|program{_BLANKS}(?:[eun]?&?\\?'|\$|--|/\*)|(?:create|alter){_BLANKS}(?:(?:role|user|group)\b|--|/\*)"
+)
+SIGN: Final = re.compile(_SIGN)
+# and what the meaning of a sign behind it depends on
+_MARK = re.compile(rf"{_SIGN}|\b(?:set|set_config|format|update)\b")
+_LEADS = frozenset({"CREATE", "ALTER", "IDENTIFIED", "PROGRAM", "OPTIONS", "FORMAT", "SET_CONFIG", *_KEYS})
 _LONGEST_NAME = 64  # NAMEDATALEN
 
 
@@ -68,6 +79,7 @@ class _Call:
     wanted: int = -1
     argument: int = 0
     whole: bool = False
+    watched: bool = False
 
     @property
     def asks(self) -> bool:
@@ -89,11 +101,34 @@ class _Statement:
     after_secret: bool = False
     calls: list[_Call] = field(default_factory=list)
 
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether what follows, up to the next sign, can be passed over."""
+        asks = self.role or self.setting or self.expected or self.unfinished or self.after_secret
+        return (
+            not asks and self.last not in _LEADS and not any(call.name in _LEADS or call.whole for call in self.calls)
+        )
+
 
 def pieces(text: str, *, conforming: bool) -> Iterator[Piece]:
-    """Yield the tokens, and which of them are secrets; together they are the text."""
-    position, read = 0, _Statement(conforming)
+    """Yield the tokens, and which of them are secrets; together they are the text.
+
+    What stands between two signs is passed over, as if it were white space.
+    """
+    folded = text.lower()
+    position, sign, read = 0, -1, _Statement(conforming)
     while position < len(text):
+        if sign < position:
+            found = _MARK.search(folded, position)
+            # where folding moves what follows, every token is looked at
+            sign = position if len(folded) != len(text) else found.start() if found else len(text)
+        if sign > position and read.asks_nothing:
+            end = passed_over(text, position, sign, standard_conforming_strings=conforming)
+            if end > position:
+                yield Piece(Token(Kind.SPACE, position, end), end)
+                position, read.before, read.last = end, "", ""
+                read.calls.clear()
+                continue
         token = token_at(text, position, standard_conforming_strings=conforming)
         piece = Piece(token, token.end)
         if token.kind > Kind.COMMENT:
@@ -198,7 +233,8 @@ def _count(word: str, read: _Statement) -> None:
     calls = read.calls
     if word == "(":
         inside = bool(calls) and calls[-1].asks
-        calls.append(_Call(read.last, _KEYS.get(read.last, -1), whole=inside))
+        watched = read.last in _LEADS or (bool(calls) and calls[-1].watched)
+        calls.append(_Call(read.last, _KEYS.get(read.last, -1), whole=inside, watched=watched))
     elif word == ")" and calls:
         calls.pop()
     elif word == "," and calls:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.sql_texts import sql_texts
 from tests.tricky_sql import TRICKY
-from tusk_jupyter.masking import masked, masked_in_words, password_literals, starred
+from tusk_jupyter import secret_literals
+from tusk_jupyter.masking import masked, masked_in_words, may_hold_password, password_literals, starred
 
 
 @pytest.mark.parametrize(
@@ -234,3 +235,50 @@ def test_dollar_quotes_deeper_than_the_mask_looks_lose_no_text():
     for depth in range(20):
         text = f"$a{depth}${text}$a{depth}$"
     assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["select options, program, hmac from encrypted", "create table roles (a int)", "alter table t add options text"]
+)
+def test_a_word_alone_is_no_sign_of_a_password(text):
+    assert not may_hold_password(text)
+
+
+@pytest.mark.parametrize("sign", ["password", "program 'x'", "'http://h'", "crypt(a, b)", "options (a 'b')"])
+def test_what_stands_far_from_a_sign_is_passed_over(sign):
+    row = "(1, 'a''b', now(), -2.5, \"c\"),\n"
+    text = f"insert into t values {row * 1000} (({sign})), {row * 1000}"
+    found = list(secret_literals.pieces(text, conforming=True))
+    assert "".join(text[piece.token.start : piece.end] for piece in found) == text
+    assert len(found) < 5000  # of 52,000
+
+
+fragments = st.sampled_from([
+    *"();,=/-'\\$", "'a'", "'it''s'", "E'x\\'y'", "'pass", "'password 'x", "$t$ password 'x' $t$", '"password"', "--c\n", "/* c */", "/*",
+    "-- password 'x'\n", "create", "alter", "role", "user", "a", "b.c", "set", "update", "format", "set_config", "options", "crypt", "program",
+    "password", "identified", "by", "to", "'curl -u me:x h'", "'x %L password %L'", "'app.password'", "token", "U&", "N'x'", "::", "'http://u:p@h'",
+    "'alter role a password ''x'''", "'host=h '\n'password=x'", "||", "é", "`x`", "local", "my.password", "null", "'a'\n'b'",
+])  # fmt: skip
+
+
+@given(st.lists(st.tuples(fragments, st.sampled_from(["", " "])), max_size=20), st.booleans())
+def test_passing_over_changes_nothing(parts, conforming):
+    text = "".join(map("".join, parts))
+    shown = masked(text, standard_conforming_strings=conforming)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secret_literals._Statement, "asks_nothing", False)
+        assert shown == masked(text, standard_conforming_strings=conforming)
+
+
+# quadratic time would not end within the time limit of a test
+HOSTILE = {
+    "program": "copy t from program ' -u" + "=" * 500_000 + "'",
+    "a word": "crypt" * 200_000 + "'a'",
+    "comments": "password " + "'a' -- x\n" * 20_000,
+    "quotes": "'" * 200_001 + " pwd",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_text_takes_quadratic_time(text):
+    assert masked(text).startswith(text[:4])
