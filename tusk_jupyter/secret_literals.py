@@ -105,9 +105,7 @@ class _Statement:
     def asks_nothing(self) -> bool:
         """Whether what follows, up to the next sign, can be passed over."""
         asks = self.role or self.setting or self.expected or self.unfinished or self.after_secret
-        return (
-            not asks and self.last not in _LEADS and not any(call.name in _LEADS or call.whole for call in self.calls)
-        )
+        return not (asks or self.last in _LEADS or (self.calls and self.calls[-1].watched))
 
 
 def pieces(text: str, *, conforming: bool) -> Iterator[Piece]:

@@ -276,6 +276,7 @@ HOSTILE = {
     "a word": "crypt" * 200_000 + "'a'",
     "comments": "password " + "'a' -- x\n" * 20_000,
     "quotes": "'" * 200_001 + " pwd",
+    "calls": "set " + "(" * 60_000 + "format(" + "-- x\n()" * 60_000 + "'pwd'",
 }
 
 
