@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 
@@ -28,6 +29,28 @@ def at_one_moment(*calls):
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(begin, calls, timeout=50))
+
+
+@contextmanager
+def meanwhile(*steps):
+    """Do the steps one after the other on a thread, while a cell runs."""
+    failed = []
+
+    def work():
+        try:
+            for step in steps:
+                step()
+        except BaseException as error:  # noqa: BLE001 - raised below, where the test is
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(30)
+    if failed:
+        raise failed[0]
 
 
 def ask(conninfo, statement, *values):

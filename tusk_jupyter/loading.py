@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tusk_jupyter import interrupts
-from tusk_jupyter.errors import ConnectionLost, QueryCancelled, QueryFailed, QueryInterrupted
+from tusk_jupyter.errors import QueryInterrupted
 from tusk_jupyter.running import CellOptions, begun, delivery_options, ended
 
 if TYPE_CHECKING:
@@ -112,30 +111,10 @@ def _targets(feed: Feed, existing: Existing | None) -> list[Target]:
 
 
 def _existing(session: Session, table: Table) -> Existing | None:
+    from tusk_jupyter.queries.asking import asked
     from tusk_jupyter.queries.loading import look_up
 
-    if session.transaction_status == "INERROR":
-        raise QueryFailed(
-            "the open transaction has failed: nothing can be loaded in it",
-            sqlstate="25P02",
-            condition="in_failed_sql_transaction",
-            advice="Nothing was sent. ROLLBACK ends it.",
-        )
-    return _asked(session, lambda: look_up(session, table))
-
-
-def _asked(session: Session, job: Callable[[], T]) -> T:
-    from tusk_jupyter.connections.wire import SessionLostError
-
-    future = session.submit(job)
-    if not interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False):
-        raise QueryInterrupted(QueryCancelled("interrupted before anything was loaded"))
-    try:
-        return future.result()
-    except SessionLostError as loss:
-        reason = loss.reason
-    session.loss_told = True
-    raise ConnectionLost(f"the session of {session.name!r} was lost: {reason}. Nothing was sent", name=session.name)
+    return asked(session, lambda: look_up(session, table), doing="loaded")
 
 
 def _run(

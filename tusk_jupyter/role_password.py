@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tusk_jupyter import interrupts
-from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryFailed, QueryInterrupted
+from tusk_jupyter.errors import InvalidInput, QueryInterrupted
 from tusk_jupyter.running import CellOptions, begun, delivery_options, ended
 from tusk_jupyter.secret import Secret
 
@@ -71,38 +70,15 @@ def set_password(
 
 
 def _found(session: Session, wanted: str | None) -> Role:
+    from tusk_jupyter.queries.asking import asked
     from tusk_jupyter.queries.role_password import Role, find
 
-    if session.transaction_status == "INERROR":
-        raise QueryFailed(
-            "the open transaction has failed: no password can be set in it",
-            sqlstate="25P02",
-            condition="in_failed_sql_transaction",
-            advice="Nothing was sent. ROLLBACK ends it.",
-        )
-    outcome = _asked(session, lambda: find(session, wanted))
+    outcome = asked(session, lambda: find(session, wanted), doing="changed")
     if isinstance(outcome, Role):
         return outcome
     near = difflib.get_close_matches(wanted or "", outcome, n=3)
     offer = f"Did you mean {' or '.join(map(repr, near))}?" if near else "select rolname from pg_roles lists them."
     raise InvalidInput(f"there is no role {wanted!r}", advice=f"Nothing was changed. {offer}")
-
-
-def _asked(session: Session, job: Callable[[], Role | list[str]]) -> Role | list[str]:
-    from tusk_jupyter.connections.wire import SessionLostError
-    from tusk_jupyter.queries.lost import STATE
-
-    future = session.submit(job)
-    if not interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False):
-        raise QueryInterrupted(QueryCancelled("interrupted before anything was changed"))
-    try:
-        return future.result()
-    except SessionLostError as loss:
-        reason = loss.reason
-    session.loss_told = True
-    error = ConnectionLost(f"the session of {session.name!r} was lost: {reason}", name=session.name)
-    error.transaction = f"Lost with it: an open transaction, if there was one, {STATE}. Nothing was sent."
-    raise error
 
 
 def _refuse_embedded(connection: Connection, role: Role) -> None:

@@ -6,12 +6,11 @@ import select
 import signal
 import socket
 import threading
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from tests.waiting import ask, running, wait_until
+from tests.waiting import ask, meanwhile, running, wait_until
 from tusk_jupyter.errors import ConnectionLost, ConnectionTimeout, PoolTimeout, QueryInterrupted
 from tusk_jupyter.queries import execution
 
@@ -51,28 +50,6 @@ def died(tusk):
     poll = select.poll()
     poll.register(tusk.connection("far").live_session.adapt.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@contextmanager
-def meanwhile(*steps):
-    """Do the steps one after the other on a thread, while a cell runs."""
-    failed = []
-
-    def work():
-        try:
-            for step in steps:
-                step()
-        except BaseException as error:  # noqa: BLE001 - raised below, where the test is
-            failed.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(30)
-    if failed:
-        raise failed[0]
 
 
 def until_running(hole, fragment):

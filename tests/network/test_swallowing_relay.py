@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import tusk_jupyter
-from tests.waiting import ask, running, terminate, wait_until
+from tests.waiting import ask, meanwhile, running, terminate, wait_until
 from tusk_jupyter.errors import (
     ConnectionLost,
     ConnectionTimeout,
@@ -48,28 +48,6 @@ def pid(cells):
 
 def count(near):
     return ask(near, "select count(*) from t")
-
-
-@contextmanager
-def meanwhile(*steps):
-    """Do the steps one after the other on a thread, while a cell runs."""
-    failed = []
-
-    def work():
-        try:
-            for step in steps:
-                step()
-        except BaseException as error:  # noqa: BLE001 - raised below, where the test is
-            failed.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(30)
-    if failed:
-        raise failed[0]
 
 
 def until_running(near, fragment):
