@@ -173,8 +173,8 @@ def test_redacting_twice_changes_nothing_more():
     [
         "shop", "-W shop", "shop -W --save", "--name prod -W shop", "postgresql://me@h/db -W --save --name shop", ":url",
         "host=h user=me dbname=d -W --name shop", "host=h --password-env VAR --save", "host=h -W :url", "host=h -W port=1",
-        "host=h passfile=/home/me/.pgpass dbname=d", "service=shop --password-command 'pass show db/shop'",
-        "postgresql://h:5432/db --sslkey /home/me/pass.key", "--embedded shop", "me@h", "host=h --password postgresql://h",
+        "host=h passfile=~/.pgpass dbname=d", "service=shop --password-command 'pass show db/shop'",
+        "postgresql://h:5432/db --sslkey ~/pass.key", "--embedded shop", "me@h", "host=h --password postgresql://h",
     ],
 )  # fmt: skip
 def test_a_line_without_a_password_stays_as_it_is(line):

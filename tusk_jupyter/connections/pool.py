@@ -211,7 +211,7 @@ class ConnectionPool:
                 left = deadline - time.monotonic()
                 if waiter.served.wait(max(left, 0.0) if until is None else max(min(left, SLICE_S), 0.0)) or left <= 0:
                     break
-        except BaseException:
+        except BaseException:  # an interrupt: what came for it meanwhile goes back
             self._leave(waiter)
             if waiter.conn is not None:
                 self._give_back(waiter.conn)

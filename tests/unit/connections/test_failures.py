@@ -462,5 +462,5 @@ def test_a_host_that_refused_the_login_is_not_asked_again_because_another_one_is
         f"- host: a, port: '5432', hostaddr: '10.0.0.1': {AT}FATAL:  the database system is starting up\n"
         f"- host: b, port: '5432', hostaddr: '10.0.0.2': {AT}FATAL:  password authentication failed for user \"u\""
     )
-    assert unready(failed(text.partition("\nMultiple")[0])) is not None
+    assert unready(failed(text.partition("\nMultiple")[0])) == "starting up"
     assert unready(failed(text)) is None

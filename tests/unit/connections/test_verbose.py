@@ -57,5 +57,8 @@ def test_a_code_that_nobody_knows_has_no_rule():
 
 
 def test_psycopgs_libpq_has_the_function():
-    assert libpq.function("PQsetErrorVerbosity", ctypes.c_int, ctypes.c_int) is not None
+    call = libpq.function("PQsetErrorVerbosity", ctypes.c_int, ctypes.c_int)
+    unconnected = psycopg.pq.PGconn.connect_start(b"service=none")
+    # it returns what it was before: PQERRORS_DEFAULT, then what was set
+    assert [call(libpq.pointer(unconnected), verbosity) for verbosity in (2, 1)] == [1, 2]
     assert libpq.function("PQsetNothing", ctypes.c_int) is None
