@@ -25,6 +25,7 @@ from tusk_jupyter.queries.delivery import Delivery, Options
 from tusk_jupyter.queries.file_rows import FileSink
 from tusk_jupyter.queries.memory import Guard
 from tusk_jupyter.queries.notices import NoticeLog
+from tusk_jupyter.queries.progress import Progress, Seen
 from tusk_jupyter.queries.rows import RowSink
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Execution:
         self.started_at = datetime.now(UTC)
         self.state = "waiting"
         self.notices = NoticeLog()
+        self.seen = Seen()  # what the server said of it last; set by who watches
         self._bound = bound
         self._source = source
         self._options = options
@@ -125,6 +127,11 @@ class Execution:
     def rows(self) -> int:
         """Rows received so far."""
         return self._sink.received
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come by now."""
+        return Progress(self.state, self.elapsed_ms / 1000, self.rows, self._sink.nbytes, self.seen)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

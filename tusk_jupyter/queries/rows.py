@@ -54,6 +54,7 @@ class RowSink:
         self.columns: tuple[Column, ...] = ()
         self.received = 0
         self.kept = 0
+        self.nbytes = 0  # that are in memory, or have gone to a file
 
     @property
     def truncated(self) -> bool:
@@ -81,7 +82,8 @@ class RowSink:
         if take > 0:
             self._decoder.append(chunk, rows=take)
             self.kept += take
-            self._look(self._decoder.nbytes)
+            self.nbytes = self._decoder.nbytes
+            self._look(self.nbytes)
 
     def _look(self, nbytes: int) -> None:
         """Stop the statement where its result would not fit into memory, and let go of what there is of it."""
