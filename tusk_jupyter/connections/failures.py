@@ -259,7 +259,8 @@ def _wordless(lines: list[str], pgconn: Any) -> Rule:
 
 
 def _joined(lines: list[str]) -> str:
-    shown = dict.fromkeys(" ".join(line.split()) for line in lines)
+    # libpq asks its questions on a line of their own: «Connection refused», «Is the server running …?»
+    shown = dict.fromkeys(" ".join(re.sub(r"(?<=\w)\n\t(?=[A-Z])", ". ", line).split()) for line in lines)
     return "\n".join(shown)
 
 

@@ -96,9 +96,10 @@ def refused(
     message: str, seen: Seen, advice: str, exc: BaseException | None, facts: Iterable[tuple[str, str]] = ()
 ) -> SshError:
     hop = "jump host" if seen.jumps else "SSH host"
+    said = shown(str(exc)) if exc is not None else ""
     return SshError(
         message,
-        detail=(shown(str(exc)) or None) if exc is not None else None,
+        detail=said if said and said not in message else None,
         advice=advice,
         facts=((hop, seen.label), *facts),
     )
