@@ -1,30 +1,22 @@
 """A connection as users know it: a name, a status, one session for the cells, a pool for everything else.
 
 The session is opened when it is needed and opened again after it was lost; it is never replaced silently in between.
-Every attempt runs on a worker, so an interrupt leaves it within 50 ms; only the password prompt needs the main
-thread.
+How it gets in is :mod:`~tusk_jupyter.connections.login`'s.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter import interrupts
 from tusk_jupyter.connections import forking
-from tusk_jupyter.connections.route import Route
+from tusk_jupyter.connections.login import Login
 from tusk_jupyter.errors import (
-    AuthenticationFailed,
-    ConnectionFailed,
     ConnectionLost,
-    ConnectionTimeout,
-    QueryInterrupted,
     TuskError,
 )
 from tusk_jupyter.events import ConnectionEvent
@@ -34,9 +26,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.credentials import Credentials
-    from tusk_jupyter.connections.opening import Refused, ServerInfo
+    from tusk_jupyter.connections.opening import ServerInfo
     from tusk_jupyter.connections.pool import ConnectionPool
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.connections.target import Target
@@ -46,9 +37,6 @@ if TYPE_CHECKING:
     Opened = tuple[psycopg.Connection[Any], ServerInfo]
 
 log = logging.getLogger("tusk_jupyter.connections")
-GRACE_S = 0.5
-# an SSH host key, an SSH password or passphrase, that of the TLS key, the database's password, and two of them again
-QUESTIONS = 6
 
 
 class Connection:
@@ -57,30 +45,20 @@ class Connection:
     def __init__(self, name: str, target: Target, *, credentials: Credentials, events: Events) -> None:
         self.id = target.saved_id or str(uuid.uuid4())
         self.name = name
-        # what everybody may look at holds no password; those that were given stay in a closure
-        self.target = replace(target, conninfo=target.conninfo.public())
-        self._whole: Callable[[], Conninfo] = lambda: target.conninfo
+        self._login = Login(target, connection_id=self.id, name=name, credentials=credentials)
+        self.target = self._login.target
+        self.route = self._login.route
         self.status = "disconnected"
         self.created_at = datetime.now(UTC)
         self.last_used: datetime | None = None
         self.server: ServerInfo | None = None
         self._untold: str | None = None
         self.error: TuskError | None = None
-        self._credentials = credentials
         self._events = events
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
-        self.route = Route(
-            self._whole,
-            ssh=target.ssh,
-            connection_id=self.id,
-            saved=target.saved_id is not None,
-            name=name,
-            credentials=credentials,
-        )
         self._pins = 0
-        self._asked = False
         forking.watch(self)
 
     def __repr__(self) -> str:
@@ -95,7 +73,7 @@ class Connection:
 
                 limits = self.target.limits
                 self._pool = ConnectionPool(
-                    self._open_one,
+                    lambda: self._login.open_one(self.server),
                     reset=self._reset,
                     leased=lambda: self.is_alive,
                     max_size=limits.pool_size,
@@ -135,7 +113,7 @@ class Connection:
 
     def rename(self, name: str) -> None:
         """Take the name that the server's own words suggest."""
-        self.name = name
+        self.name = self._login.name = name
         if self._session is not None:
             self._session.name = name
 
@@ -180,7 +158,7 @@ class Connection:
     def _open_session(self, ask: Callable[[str], Secret | None] | None) -> Session:
         self._change("connecting")
         try:
-            conn, info = self._connect(ask)
+            conn, info = self._login.open(ask)
         except TuskError as error:
             self.error = error
             self.route.close()
@@ -202,148 +180,6 @@ class Connection:
         self._change("connected")
         return session
 
-    def _connect(self, ask: Callable[[str], Secret | None] | None) -> tuple[psycopg.Connection[Any], ServerInfo]:
-        from tusk_jupyter.connections import opening
-
-        password = self._known_password()
-        if self.target.ask and not self._asked and ask is not None:
-            # -W: the user wants to be asked, whatever is known; a session that is opened again does not
-            password = self._prompt(ask)
-            self._asked = True
-        outcome = self._attempt(password)
-        for _ in range(QUESTIONS):
-            if not isinstance(outcome, opening.Refused):
-                break
-            if outcome.asks and ask is not None:
-                password = self._prompt(ask)
-            elif not self._supplied(outcome, ask):
-                break
-            outcome = self._attempt(password)
-        if isinstance(outcome, opening.Refused):
-            self._refused(outcome.error, password)
-            if outcome.passphrase is not None:
-                self.route.keep_passphrase(works=False)
-            raise outcome.error
-        self.route.keep_passphrase(works=True)
-        if password is not None:
-            self._credentials.remember(self.target.password_key, password)
-        return outcome
-
-    def _supplied(self, outcome: Refused, ask: Callable[[str], Secret | None] | None) -> bool:
-        """Ask for what the way to the server lacked; return whether another attempt is worth it."""
-        if outcome.passphrase is not None:
-            return self.route.supply_passphrase(outcome.passphrase, ask)
-        return self.route.supply(ask)
-
-    def _refused(self, error: TuskError, password: Secret | None) -> None:
-        if not isinstance(error, AuthenticationFailed):
-            return
-        self._credentials.forget(self.target.password_key)
-        if password is not None and self.target.saved_id and password == self._credentials.find(self.id, "db"):
-            # not asked for again by itself: a server may lock the role after a few refusals
-            error.advice = (
-                f"The password that is kept for {self.name} was refused. `%tusk_connect {self.name} -W --save` asks "
-                f"for another and keeps that. {error.advice or ''}"
-            ).rstrip()
-
-    def _prompt(self, ask: Callable[[str], Secret | None]) -> Secret:
-        password = ask(f"Password for {self.target.conninfo.redacted()}: ")
-        if password is None:
-            raise AuthenticationFailed(
-                f"{self.name!r} needs a password, and nobody can be asked here",
-                advice="Give it with --password-env or --password-command, or in ~/.pgpass.",
-            )
-        return password
-
-    def _attempt(self, password: Secret | None) -> Opened | Refused:
-        limit = self.target.limits.connect_timeout_s
-        failure: BaseException
-        try:
-            opened: Opened | Refused = interrupts.call(
-                "connect", lambda: self._open_with_info(password, limit), timeout=limit + GRACE_S, late=_dispose
-            )
-        except KeyboardInterrupt:
-            advice = "Nothing is connected. Run the cell again to try again."
-            failure = QueryInterrupted(ConnectionFailed(f"connecting to {self.name} was interrupted", advice=advice))
-        except TimeoutError:
-            failure = ConnectionTimeout(
-                f"cannot connect to {self.name}: nothing answered within {limit:g} s",
-                facts=(("tried", self.target.conninfo.redacted()),),
-                duration_s=limit,
-            )
-        else:
-            return opened
-        raise failure
-
-    def _open_with_info(self, password: Secret | None, limit: float) -> Opened | Refused:
-        from tusk_jupyter.connections import failures, opening
-
-        deadline = time.monotonic() + limit
-        outcome = self._open(password, limit)
-        if isinstance(outcome, opening.Refused):
-            return outcome
-        try:
-            return outcome, self._server_info(outcome, password, deadline)
-        except Exception as error:  # noqa: BLE001 - a server that breaks here is a failed connect, whatever it said
-            outcome.close()
-            failed = failures.connect_error(
-                error, target=self.target.conninfo.redacted(), name=self.name, conninfo=self.target.conninfo
-            )
-            return opening.Refused(failed)
-
-    def _server_info(self, conn: psycopg.Connection[Any], password: Secret | None, deadline: float) -> ServerInfo:
-        from tusk_jupyter.connections import opening, pooler
-
-        settings, tunnelled = self.target.settings, self.target.ssh is not None
-        info = opening.server_info(conn, deadline=deadline, read_only=settings.read_only, tunnelled=tunnelled)
-        left = deadline - time.monotonic()
-        if info.pooler is None or left < pooler.LOGIN_S:  # libpq takes no shorter time to log in
-            return info
-
-        def open_other() -> psycopg.Connection[Any] | Exception:
-            return opening.log_in(self.route.conninfo(left), password, pooler.LOGIN_S)
-
-        mode = pooler.mode_of(conn, open_other, left)
-        if mode == "session":
-            opening.apply_through_pooler(conn, settings, max(deadline - time.monotonic(), 0.1))
-            info = opening.server_info(conn, deadline=deadline, read_only=settings.read_only, tunnelled=tunnelled)
-        return replace(info, pooler=mode)
-
-    def _open(self, password: Secret | None, limit: float) -> psycopg.Connection[Any] | Refused:
-        """Open a connection by the way that the target says; on a worker."""
-        from tusk_jupyter.connections import opening
-
-        start = time.monotonic()
-        try:
-            conninfo = self.route.conninfo(limit)
-        except TuskError as error:
-            return opening.Refused(error)
-        left = max(0.1, round(limit - (time.monotonic() - start), 1))  # it is said to the user
-        return opening.connect(
-            conninfo, password=password, timeout_s=left, settings=self.target.settings, name=self.name
-        )
-
-    def _open_one(self) -> psycopg.Connection[Any] | TuskError:
-        """Open one more connection for the pool, or return why not (on a thread of the pool's)."""
-        import psycopg
-
-        from tusk_jupyter.connections import opening
-
-        # memory first: what opened the session is there, and a keychain may ask or be locked by now
-        password = self._credentials.recall(self.target.password_key) or self._known_password()
-        outcome = self._open(password, self.target.limits.connect_timeout_s)
-        if isinstance(outcome, opening.Refused):
-            log.warning("the pool of %s: %s", self.name, outcome.error)
-            return outcome.error
-        if self.server is None or self.server.pooler != "session":
-            return outcome
-        try:
-            opening.apply_through_pooler(outcome, self.target.settings, self.target.limits.connect_timeout_s)
-        except psycopg.Error as error:
-            outcome.close()
-            return ConnectionFailed(f"the pooler of {self.name} lent no connection: {error}")
-        return outcome
-
     def _reset(self) -> tuple[bytes, ...]:
         """Return what makes a connection of the pool as new; DISCARD ALL takes our own settings as well."""
         from tusk_jupyter.connections import opening
@@ -353,19 +189,9 @@ class Connection:
             return ()
         return b"discard all", *opening.session_settings(self.target.settings, checks_clients=server.checks_clients)
 
-    def _known_password(self) -> Secret | None:
-        if (given := self._whole().password) is not None:
-            return given
-        kept = self._credentials.find(self.id, "db") if self.target.saved_id is not None else None
-        return kept or self._credentials.recall(self.target.password_key)
-
     def use_password(self, password: Secret) -> bool:
         """Log in with another password from now on; return whether the connection was given one with its parameters."""
-        whole = self._whole()
-        if whole.password is not None:
-            self._whole = lambda: replace(whole, password=password)
-        self._credentials.remember(self.target.password_key, password)
-        return whole.password is not None
+        return self._login.use_password(password)
 
     def close(self) -> None:
         """Cancel what runs, close session and pool; closing twice is fine."""
@@ -400,8 +226,3 @@ def _lost_unnoticed(name: str, reason: str | None) -> ConnectionLost:
         "locks. The statement was not sent."
     )
     return error
-
-
-def _dispose(outcome: Any) -> None:
-    if isinstance(outcome, tuple):
-        outcome[0].close()

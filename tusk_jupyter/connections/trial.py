@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.connections.connection import QUESTIONS
+from tusk_jupyter.connections.login import QUESTIONS
 from tusk_jupyter.connections.route import TRIES, key_question, ssh_question
 
 if TYPE_CHECKING:
