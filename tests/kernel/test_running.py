@@ -383,6 +383,58 @@ def test_notices_come_while_the_statement_runs(shared_kernel, database, gate):
     assert (text.count("NOTICE:  early"), text.count("NOTICE:  late")) == (1, 1)
 
 
+NOISY = """%%sql
+do $$ begin
+  raise info 'first';
+  for i in 1..10000 loop raise notice 'n%', i; end loop;
+  perform {gate};
+  raise warning 'last';
+end $$"""
+
+
+def test_of_a_loop_of_notices_the_first_come_live_then_a_count_then_the_last(shared_kernel, database, gate):
+    seen = []
+
+    def look(reply):
+        text = "\n".join(reply.displayed)
+        if not seen and "9,951 more notices so far" in text and running(database, "raise warning"):
+            seen.append(text)
+            open_gate(gate)
+
+    reply = shared_kernel.run(NOISY.format(gate=GATE), while_running=look)
+    (live,) = seen
+    lines = live.split("\n")
+    assert [line for line in lines if line.startswith(("INFO", "NOTICE"))] == [
+        "INFO:  first", *(f"NOTICE:  n{i}" for i in range(1, 50)),
+    ]  # fmt: skip
+    assert "last" not in live
+    ended = "\n".join(reply.displayed).split("\n")
+    at = ended.index("INFO:  first")
+    assert ended[at + 49 : at + 53] == ["NOTICE:  n49", "NOTE:  9,902 notices are not shown", "NOTICE:  n9952", "NOTICE:  n9953"]
+    assert ended[at + 100] == "WARNING:  last"
+    assert len(ended) == at + 102
+    assert len(reply.html) < 100_000
+
+
+def test_notices_of_a_script_stay_with_their_statements(shared_kernel, database, gate):
+    say = "do $$ begin raise notice '{0}'; perform {1}; raise notice '{0} again'; end $$"
+    code = f"%%sql\n{say.format('one', GATE)}; select 1 as a; {say.format('two', 'pg_sleep(0)')}; select 2 as b"
+    seen = []
+
+    def look(reply):
+        if not seen and any("NOTICE:  one" in text for text in reply.displayed) and running(database, "one again"):
+            seen.append(True)
+            open_gate(gate)
+
+    reply = shared_kernel.run(code, while_running=look)
+    assert seen
+    lines = "\n".join(reply.displayed).split("\n")
+    said = [line for line in lines if line.startswith(("NOTICE", "DO", "SELECT", "   a"))]
+    assert [line.partition(" ·")[0] for line in said] == [
+        "NOTICE:  one", "NOTICE:  one again", "DO", "   a", "SELECT 1", "DO", "NOTICE:  two", "NOTICE:  two again", "SELECT 1",
+    ]  # fmt: skip
+
+
 def test_a_failed_cell_stops_what_is_queued_behind_it(shared_kernel, database, gate):
     first = shared_kernel.send(f"%sql do $$ begin perform {GATE}; raise exception 'no'; end $$")
     second = shared_kernel.send("%sql create table never ()")

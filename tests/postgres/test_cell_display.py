@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import psycopg
+import pytest
+
 from tests.waiting import ask
 
 
@@ -154,3 +157,21 @@ def test_standard_conforming_strings_off_changes_what_follows(cells):
         "select 'it\\'s; fine' as v; set standard_conforming_strings = on; select 'back\\' as w"
     )
     assert order(reply, "it's; fine", "back\\")
+
+
+def test_what_the_server_said_at_the_login_is_told(shell, database):
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    with psycopg.connect(database, autocommit=True) as conn:
+        if conn.info.server_version < 150_000:
+            pytest.skip("databases have a collation version from 15 on")
+        conn.execute("update pg_database set datcollversion = '0.1' where datname = %s", (name,))
+    (told,) = shell.run(f"%tusk_connect {database} --name db").displayed
+    assert [line for line in told.split("\n") if line.startswith("note: WARNING:  ") and "collation version" in line]
+    assert "WARNING" not in "\n".join(shell.run("%sql select 1").displayed)
+
+
+def test_a_context_is_folded(cells):
+    reply = cells.run("%%sql\ndo $$ begin for i in 1..3 loop raise notice '%', i; end loop; end $$")
+    assert reply.html.count("<details") == 1
+    assert "inline_code_block line 1 at RAISE" in reply.html
+    assert "RAISE" not in "\n".join(reply.displayed)

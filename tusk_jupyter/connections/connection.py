@@ -52,7 +52,7 @@ class Connection:
         self.created_at = datetime.now(UTC)
         self.last_used: datetime | None = None
         self.server: ServerInfo | None = None
-        self._untold: str | None = None
+        self._untold: tuple[str, ...] = ()
         self.error: TuskError | None = None
         self._events = events
         self._lock = threading.RLock()
@@ -106,9 +106,9 @@ class Connection:
             self.status = "disconnected"
         return []
 
-    def take_waited(self) -> str | None:
-        """Return that the server let us wait, once for each time that it did."""
-        told, self._untold = self._untold, None
+    def take_greetings(self) -> tuple[str, ...]:
+        """Return what the server said when the session began, and that it let us wait; once for each session."""
+        told, self._untold = self._untold, ()
         return told
 
     def rename(self, name: str) -> None:
@@ -175,7 +175,7 @@ class Connection:
             session.backend_pid = info.backend_pid
         session.statement_timeout_ms = info.statement_timeout_ms
         self._session, self.server, self.error = session, info, None
-        self._untold = info.waited
+        self._untold = (*filter(None, (info.waited,)), *info.greeted)
         self.pool.is_direct = info.pooler is None
         self._change("connected")
         return session

@@ -76,6 +76,8 @@ class ServerInfo:
     checks_clients: bool = False
     # that the server was starting up, where it let us wait
     waited: str | None = None
+    # its notices at the login
+    greeted: tuple[str, ...] = ()
     # of a read-only connection's role: what no read-only transaction holds back
     powers: tuple[str, ...] = ()
     # how the pooler in between lends its connections, as far as that is known
@@ -294,5 +296,6 @@ def server_info(
         checks_clients=interval == CHECK_INTERVAL,
         pooler="unknown" if pooled else None,
         waited=getattr(conn, "waited", None),
+        greeted=getattr(conn, "greeted", ()),
         powers=powers.ask(conn, max(deadline - time.monotonic(), 0.1)) if read_only else (),
     )

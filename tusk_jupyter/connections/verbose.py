@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from psycopg.abc import PQGenConn
-    from psycopg.pq.abc import PGconn
+    from psycopg.pq.abc import PGconn, PGresult
 
+GREETINGS = 10
 # https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY
 _DEFAULT, _VERBOSE = 1, 2
 # the severity and «LOCATION» may be in any language; severity, colon and two blanks are libpq's
@@ -57,6 +58,7 @@ class VerboseConnection(psycopg.Connection[Any]):
     """A connection like any other of psycopg's once it is made; ``waited`` says why that took longer, if it did."""
 
     waited: str | None = None
+    greeted: tuple[str, ...] = ()  # the server's notices at the login
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "", **more: Any) -> PQGenConn[Self]:
@@ -65,6 +67,8 @@ class VerboseConnection(psycopg.Connection[Any]):
         # as psycopg.generators._connect, whose connection nobody else gets hold of before it has failed
         pgconn = pq.PGconn.connect_start(conninfo.encode())
         _set_verbosity(pgconn, _VERBOSE)
+        greeted: list[str] = []
+        pgconn.notice_handler = lambda result: _hear(greeted, result)
         while True:
             if pgconn.status == pq.ConnStatus.BAD:
                 raise psycopg.OperationalError(f"connection is bad: {_message(pgconn)}", pgconn=pgconn)
@@ -79,7 +83,16 @@ class VerboseConnection(psycopg.Connection[Any]):
                 pass
         pgconn.nonblocking = 1
         _set_verbosity(pgconn, _DEFAULT)
-        return cls(pgconn)
+        conn = cls(pgconn)
+        conn.greeted = tuple(greeted)
+        return conn
+
+
+def _hear(greeted: list[str], result: PGresult) -> None:
+    fields = (pq.DiagnosticField.SEVERITY, pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_HINT)
+    severity, message, hint = ((result.error_field(field) or b"").decode(errors="replace") for field in fields)
+    if len(greeted) < GREETINGS:
+        greeted.append(f"{severity}:  {message}" + (f" (HINT: {hint})" if hint else ""))
 
 
 def _message(pgconn: PGconn) -> str:

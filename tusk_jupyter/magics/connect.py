@@ -107,8 +107,12 @@ def report(connection: Connection, *more: str) -> ConnectReport:
     """Return the line that says what is connected."""
     server = connection.server
     read_only = connection.target.settings.read_only
-    waited = filter(None, (connection.take_waited(),))
-    notes = [*connection.target.notes, *waited, *more, *pooler.notes(server, connection.target.settings)]
+    notes = [
+        *connection.target.notes,
+        *connection.take_greetings(),
+        *more,
+        *pooler.notes(server, connection.target.settings),
+    ]
     if read_only:
         from tusk_jupyter.connections import powers
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import QueryInterrupted, TuskError
@@ -23,9 +24,21 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import Diagnostic
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Step
-    from tusk_jupyter.widgets.result_footer import Footer, Lines, NoticeLine, TransactionNote
+    from tusk_jupyter.widgets.notices import NoticeLine
+    from tusk_jupyter.widgets.result_footer import Footer, Lines, TransactionNote
 
 UPDATE_S = 0.1
+
+
+@dataclass(slots=True)
+class _Heard:
+    """The notices of one statement that are shown already: how many there were then, and where they stand."""
+
+    query_id: str = ""
+    count: int = 0
+    footer: Footer | None = None
+    lines: Lines | None = None
+    handle: Any = None
 
 
 class CellOutput:
@@ -38,7 +51,7 @@ class CellOutput:
         self._handle: Any = None
         self._drawn = 0.0
         self._pending: Lines | None = None
-        self._seen: tuple[str, int] = ("", 0)
+        self._heard = _Heard()
         self._shown_error: TuskError | None = None
         self.last_error: TuskError | None = None
 
@@ -71,28 +84,48 @@ class CellOutput:
         self.show(panel(error))
 
     def tick(self, execution: Execution) -> None:
-        """Show the notices that have arrived since the last look."""
-        query_id, shown = self._seen
-        shown = shown if query_id == execution.id else 0
-        if execution.notices.count > shown and time.monotonic() - self._drawn > UPDATE_S:
-            notices = execution.notices.records()
-            fresh = tuple(_notice(n) for n in notices[shown:]) if execution.notices.left_out == 0 else ()
-            self._seen = (execution.id, len(notices) if fresh else shown)
-            if fresh:
-                from tusk_jupyter.widgets.result_footer import Footer
+        """Show what has arrived since the last look."""
+        self._tell(execution)
 
-                self._draw(Footer(None, execution.elapsed_ms, execution.session.name, notices=fresh))
+    def _tell(self, execution: Execution) -> None:
+        """Show the first notices of a statement while it runs, and how many there are besides."""
+        log, heard = execution.notices, self._heard
+        if heard.query_id != execution.id:
+            heard = _Heard(execution.id)
+        if log.count == heard.count or time.monotonic() - self._drawn <= UPDATE_S:
+            return
+        from tusk_jupyter.widgets.result_footer import Footer
+
+        count, records = log.count, log.so_far()
+        if self.terminal:
+            # what is printed stays: of those behind the first, the last are printed at the end
+            count = min(count, log.first)
+            records = records[heard.count : count]
+        if count == heard.count:
+            return
+        footer = Footer(None, execution.elapsed_ms, execution.session.name, notices=_notices(records))
+        self._draw(footer, live=True)
+        self._heard = _Heard(execution.id, count, footer, self._lines, self._handle)
+
+    def _take_notices(self, execution: Execution) -> tuple[NoticeLine, ...]:
+        """Return the notices of a statement that has ended; those shown already are completed in their place."""
+        heard, self._heard = self._heard, _Heard()
+        records = execution.notices.records()
+        if heard.query_id != execution.id or heard.footer is None or heard.lines is None:
+            return _notices(records)
+        if self.terminal:
+            return _notices(records[heard.count :])
+        lines = replace(heard.lines, live=None).add(replace(heard.footer, notices=_notices(records)))
+        if self._handle is heard.handle:
+            self._lines = lines
+        heard.handle.update(lines)
+        return ()
 
     def footer(self, step: Step, *, connection: str, parts: tuple[str, ...] = (), quiet: bool = False) -> Footer:
         """Return the status line of a statement, without the notices that were shown while it ran."""
         from tusk_jupyter.widgets.result_footer import Footer
 
         result, execution = step.outcome.result, step.execution
-        query_id, shown = self._seen
-        notices: tuple[NoticeLine, ...] = ()
-        if execution is not None:
-            shown = shown if query_id == execution.id else 0
-            notices = tuple(_notice(n) for n in execution.notices.records()[shown:])
         return Footer(
             command_tag=None if result is None or quiet else result.command_tag,
             elapsed_ms=result.elapsed_ms if result is not None else execution.elapsed_ms if execution else 0.0,
@@ -100,7 +133,7 @@ class CellOutput:
             parts=parts,
             notes=result.notes if result is not None else (),
             transaction=_transaction(step.outcome.transaction),
-            notices=notices,
+            notices=self._take_notices(execution) if execution is not None else (),
         )
 
     def line(self, footer: Footer) -> None:
@@ -125,8 +158,9 @@ class CellOutput:
             if not self.terminal and self.last_error is not self._shown_error:
                 self._display(panel(error))
 
-    def _draw(self, footer: Footer) -> None:
-        self._lines = _lines(self._lines).add(footer)
+    def _draw(self, footer: Footer, *, live: bool = False) -> None:
+        lines = _lines(self._lines)
+        self._lines = replace(lines, live=footer) if live else lines.add(footer)
         self._drawn = time.monotonic()
         if self.terminal:
             self._display(footer)
@@ -162,11 +196,12 @@ def _lines(lines: Lines | None) -> Lines:
     return lines if lines is not None else Lines()
 
 
-def _notice(diag: Diagnostic) -> NoticeLine:
-    from tusk_jupyter.widgets.result_footer import NoticeLine
+def _notices(records: tuple[Diagnostic, ...]) -> tuple[NoticeLine, ...]:
+    if not records:
+        return ()
+    from tusk_jupyter.widgets.notices import NoticeLine
 
-    # no CONTEXT, as in psql: it is the same line under every notice of a loop; tusk.last_result().notices has it
-    return NoticeLine(diag.severity or "NOTICE", diag.message_primary or "", diag.message_detail, diag.message_hint)
+    return tuple(map(NoticeLine.of, records))
 
 
 def _transaction(transaction: Transaction | None) -> TransactionNote | None:

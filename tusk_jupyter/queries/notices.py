@@ -35,9 +35,21 @@ class NoticeLog:
             self.count += 1
 
     @property
+    def first(self) -> int:
+        """How many are kept from the beginning on."""
+        return len(self._first)
+
+    @property
     def left_out(self) -> int:
         """How many were only counted."""
         return max(0, self.count - 2 * KEEP)
+
+    def so_far(self) -> tuple[Diagnostic, ...]:
+        """Return the first, while the statement runs, and a record of how many there are besides."""
+        first, more = tuple(self._first), self.count - KEEP
+        if more <= 0:
+            return first
+        return (*first, Diagnostic(severity="NOTE", message_primary=f"{more:,} more notices so far"))
 
     def records(self) -> tuple[Diagnostic, ...]:
         """Return what was kept, in order; where some were left out, a record in the middle says how many."""

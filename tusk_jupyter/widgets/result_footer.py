@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tusk_jupyter.widgets.amounts import age, counted, duration
-from tusk_jupyter.widgets.markup import BAD, LINE, MUTED, WARN, Twins, escape, tag, visible
+from tusk_jupyter.widgets.markup import BAD, MUTED, WARN, Twins, escape, tag, visible
+from tusk_jupyter.widgets.notices import MOST, SMALL, html_lines, note, text_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
-_PART, _NOTICE = 300, 1_000
-_NOTICES, _NOTES, _STATEMENTS = 50, 20, 5
+    from tusk_jupyter.widgets.notices import NoticeLine
+
+_PART = 300
+_NOTES, _STATEMENTS = 20, 5
 _DAY_S = 86_400
 _DOT = " · "
-_SMALL = "font-size:12px;line-height:1.5"
-_BAR = f"border-left:3px solid {LINE};padding:1px 0 1px 10px;white-space:pre-wrap;overflow-wrap:anywhere;{_SMALL}"
-_LOUD = {"WARNING", "ERROR", "FATAL", "PANIC"}
 
 Tone = Literal["quiet", "warn", "bad"]
 
@@ -46,26 +45,6 @@ class TransactionNote:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeLine:
-    """A notice of the server, with the severity in the server's words."""
-
-    severity: str
-    message: str
-    detail: str | None = None
-    hint: str | None = None
-    context: str | None = None
-
-    def body(self) -> str:
-        """Return the text behind the severity, safe and cut; further fields on lines of their own."""
-        more = (("DETAIL", self.detail), ("HINT", self.hint), ("CONTEXT", self.context))
-        lines = [
-            visible(self.message, _NOTICE),
-            *(f"{label}: {visible(text, _NOTICE)}" for label, text in more if text),
-        ]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True)
 class Footer(Twins):
     """What a statement came to. ``parts`` stand in the line («more rows exist (--limit 500)»), ``notes`` below it."""
 
@@ -80,8 +59,8 @@ class Footer(Twins):
     def text(self) -> str:
         """Return the line, its notes and its notices, one a line."""
         lines = [_DOT.join(filter(None, (*self._words(), str(self.transaction or ""))))]
-        lines += [f"note: {note}" for note in _notes(self.notes)]
-        lines += [_indented(f"{severity}:  ", body) if severity else body for severity, body in _notices(self.notices)]
+        lines += [f"note: {one}" for one in _notes(self.notes)]
+        lines += text_lines(self.notices)
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -91,9 +70,8 @@ class Footer(Twins):
         if self.transaction:
             tone: Tone = "bad" if self.transaction.state == "failed" else "warn"
             line += _DOT + _toned(str(self.transaction), tone)
-        below = [_note(note) for note in _notes(self.notes)]
-        below += [_notice(severity, body) for severity, body in _notices(self.notices)]
-        return tag("div", line, _SMALL) + "".join(below)
+        below = [*map(note, _notes(self.notes)), *html_lines(self.notices)]
+        return tag("div", line, SMALL) + "".join(below)
 
     def _words(self) -> list[str]:
         words = (self.command_tag or "", *self.parts, duration(self.elapsed_ms), self.connection)
@@ -110,12 +88,12 @@ class StatusLine(Twins):
 
     def text(self) -> str:
         """Return the sentence and its notes, one a line."""
-        return "\n".join([visible(self.line, _NOTICE), *(f"note: {note}" for note in _notes(self.notes))])
+        return "\n".join([visible(self.line, MOST), *(f"note: {one}" for one in _notes(self.notes))])
 
     def html(self) -> str:
         """Return the same."""
-        line = _toned(visible(self.line, _NOTICE), self.tone)
-        return tag("div", line, _SMALL) + "".join(map(_note, _notes(self.notes)))
+        line = _toned(visible(self.line, MOST), self.tone)
+        return tag("div", line, SMALL) + "".join(map(note, _notes(self.notes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +111,13 @@ class ConnectReport(Twins):
     def text(self) -> str:
         """Return the line and its notes, one a line."""
         lines = [_DOT.join((visible(self.name, _PART), *self._words()))]
-        return "\n".join([*lines, *(f"note: {note}" for note in _notes(self.notes))])
+        return "\n".join([*lines, *(f"note: {one}" for one in _notes(self.notes))])
 
     def html(self) -> str:
         """Return the same, the name bold."""
         words = escape("".join(_DOT + word for word in self._words()))
         line = tag("b", escape(visible(self.name, _PART)), "font-weight:600") + tag("span", words, MUTED)
-        return tag("div", line, _SMALL) + "".join(map(_note, _notes(self.notes)))
+        return tag("div", line, SMALL) + "".join(map(note, _notes(self.notes)))
 
     def _words(self) -> list[str]:
         mode = "read-only" if self.read_only else "read-write"
@@ -155,6 +133,7 @@ class Lines(Twins):
     last: tuple[Footer, ...] = ()
     hidden: int = 0
     hidden_ms: float = 0.0
+    live: Footer | None = None  # what the statement that runs now has said so far; replaced, and then added
 
     def add(self, footer: Footer) -> Lines:
         """Return these and one more."""
@@ -169,47 +148,23 @@ class Lines(Twins):
     def text(self) -> str:
         """Return the lines."""
         between = [f"… {self._between()}"] if self.hidden else []
-        return "\n".join([*(f.text() for f in self.first), *between, *(f.text() for f in self.last)])
+        return "\n".join([*(f.text() for f in self.first), *between, *(f.text() for f in self._end())])
 
     def html(self) -> str:
         """Return the lines."""
-        between = tag("div", f"… {self._between()}", f"{_SMALL};{MUTED}") if self.hidden else ""
-        return "".join([*(f.html() for f in self.first), between, *(f.html() for f in self.last)])
+        between = tag("div", f"… {self._between()}", f"{SMALL};{MUTED}") if self.hidden else ""
+        return "".join([*(f.html() for f in self.first), between, *(f.html() for f in self._end())])
+
+    def _end(self) -> tuple[Footer, ...]:
+        return self.last if self.live is None else (*self.last, self.live)
 
     def _between(self) -> str:
         return f"{counted(self.hidden, 'more statement')}{_DOT}{duration(self.hidden_ms)}"
 
 
 def _notes(notes: tuple[str, ...]) -> list[str]:
-    lines = [visible(note, _NOTICE) for note in notes[:_NOTES]]
+    lines = [visible(one, MOST) for one in notes[:_NOTES]]
     return lines if len(notes) <= _NOTES else [*lines, f"… {counted(len(notes) - _NOTES, 'more note')}"]
-
-
-def _notices(notices: tuple[NoticeLine, ...]) -> Iterable[tuple[str, str]]:
-    """Yield (severity, text) of the first and last; the count between has no severity."""
-    # a log that has left some out says so in a notice of its own, between the first and the last
-    fits = len(notices) <= 2 * _NOTICES + 1
-    for notice in notices if fits else notices[:_NOTICES]:
-        yield visible(notice.severity, 40), notice.body()
-    if not fits:
-        yield "", f"… {counted(len(notices) - 2 * _NOTICES, 'more notice')}"
-        for notice in notices[-_NOTICES:]:
-            yield visible(notice.severity, 40), notice.body()
-
-
-def _indented(label: str, text: str) -> str:
-    return label + text.replace("\n", f"\n{' ' * len(label)}")
-
-
-def _note(note: str) -> str:
-    return tag("div", tag("span", escape(note), MUTED), _BAR)
-
-
-def _notice(severity: str, body: str) -> str:
-    if not severity:
-        return _note(body)
-    label = tag("b", escape(severity), f"font-weight:600;{WARN if severity in _LOUD else MUTED}")
-    return tag("div", f"{label} {tag('span', escape(body), MUTED)}", _BAR)
 
 
 def _toned(text: str, tone: Tone) -> str:

@@ -27,3 +27,14 @@ def test_few_are_kept_whole():
     assert [r.message_primary for r in log.records()] == [str(n) for n in range(100)]
     assert log.records()[0].context == "c"
     assert log.left_out == 0
+
+
+def test_while_it_runs_the_first_are_there_and_a_count():
+    log = NoticeLog()
+    for number in range(50):
+        log.add(notice(number))
+    assert [r.message_primary for r in log.so_far()] == [str(n) for n in range(50)]
+    for number in range(50, 1_300):
+        log.add(notice(number))
+    assert len(log.so_far()) == 51
+    assert log.so_far()[-1].message_primary == "1,250 more notices so far"

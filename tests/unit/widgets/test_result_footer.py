@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.widgets.seen import first, tree, words
-from tusk_jupyter.widgets.result_footer import ConnectReport, Footer, Lines, NoticeLine, StatusLine, TransactionNote
+from tusk_jupyter.widgets.notices import NoticeLine
+from tusk_jupyter.widgets.result_footer import ConnectReport, Footer, Lines, StatusLine, TransactionNote
 
 FOOTER = Footer("SELECT 3", 41.2, "flights@embedded")
 OPEN = TransactionNote("open", 2, datetime(2026, 11, 21, 14, 2), 48)  # noqa: DTZ001 the kernel's own clock is meant
