@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tusk_jupyter.errors import QueryInterrupted
-from tusk_jupyter.running import CellOptions, begun, delivery_options, ended
+from tusk_jupyter.running import CellOptions, begun, delivery_options, ended, ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +140,8 @@ def _run(
         deliver=deliver,
     )
     begun(kernel, connection, execution)
-    outcome = execution.wait((lambda: on_tick(execution)) if on_tick is not None else None)
+    tick = ticking(kernel, connection, on_tick)
+    outcome = execution.wait(lambda: tick(execution))
     ended(kernel, connection, script, execution, outcome, history=True)
     if outcome.error is not None:
         raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error

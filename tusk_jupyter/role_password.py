@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import InvalidInput, QueryInterrupted
-from tusk_jupyter.running import CellOptions, begun, delivery_options, ended
+from tusk_jupyter.running import CellOptions, begun, delivery_options, ended, ticking
 from tusk_jupyter.secret import Secret
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def _run(
         deliver=partial(SettingPassword, role=role, password=secret),
     )
     begun(kernel, connection, execution)
-    outcome = execution.wait((lambda: on_tick(execution)) if on_tick is not None else None)
+    tick = ticking(kernel, connection, on_tick)
+    outcome = execution.wait(lambda: tick(execution))
     ended(kernel, connection, statement, execution, outcome, history=True)
     if outcome.error is not None:
         raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error

@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.registry import Queries
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.queries.watching import Watching
     from tusk_jupyter.results.destination import Destination
     from tusk_jupyter.results.recent import RecentResults
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
+
+WATCHED_FROM_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,9 @@ class Kernel(Protocol):
     @property
     def storage(self) -> Database: ...
 
+    @property
+    def watching(self) -> Watching: ...
+
     def mark(self, connection: Connection) -> None: ...
 
 
@@ -96,11 +102,25 @@ def steps(
         on_error=chosen.on_error,
         timeout_s=chosen.timeout_s,
         on_start=lambda execution: begun(kernel, connection, execution),
-        on_tick=on_tick,
+        on_tick=ticking(kernel, connection, on_tick),
         on_end=lambda statement, execution, outcome: ended(
             kernel, connection, statement, execution, outcome, history=chosen.history
         ),
     ).steps()
+
+
+def ticking(
+    kernel: Kernel, connection: Connection, on_tick: Callable[[Execution], None] | None
+) -> Callable[[Execution], None]:
+    """Return what is done at each tick of a wait: from half a second on, the server is asked how far it is."""
+
+    def tick(execution: Execution) -> None:
+        if execution.elapsed_ms >= WATCHED_FROM_MS:
+            kernel.watching.watch(execution, connection)
+        if on_tick is not None:
+            on_tick(execution)
+
+    return tick
 
 
 def begun(kernel: Kernel, connection: Connection, execution: Execution) -> None:

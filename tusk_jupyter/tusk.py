@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
+    from tusk_jupyter.queries.watching import Watching
     from tusk_jupyter.role_password import PasswordSet
     from tusk_jupyter.running import CellOptions
     from tusk_jupyter.saving import Saved
@@ -85,6 +86,13 @@ class Tusk(Reaching, SingletonConfigurable):
         from tusk_jupyter.saving import Saved
 
         return Saved(files=self.files, credentials=self.credentials)
+
+    @cached_property
+    def watching(self) -> Watching:
+        """What the server knows of the statements that run."""
+        from tusk_jupyter.queries.watching import Watching
+
+        return Watching(connections=self.connections, events=self.events)
 
     @property
     def storage(self) -> Database:
@@ -138,6 +146,8 @@ class Tusk(Reaching, SingletonConfigurable):
 
     def _close(self, *, announced: bool = True) -> None:
         left = [] if announced else [connection.id for connection in self.open_transactions()]
+        if "watching" in self.__dict__:
+            self.watching.close()
         self.connections.close()
         self.credentials.clear()
         self.events.close()

@@ -49,7 +49,8 @@ select current_setting('server_version'), current_database(), current_user, curr
        pg_is_in_recovery()::text, coalesce(s.version, ''), coalesce(s.cipher, ''),
        (select setting from pg_settings where name = 'statement_timeout'),
        current_setting('server_version_num'), coalesce((select setting from pg_settings where name = 'ssl'), 'off'),
-       pg_backend_pid(), current_setting('client_connection_check_interval', true)
+       pg_backend_pid(), current_setting('client_connection_check_interval', true),
+       extract(epoch from pg_postmaster_start_time())::text
 from (select 1) one left join pg_stat_ssl s on s.pid = pg_backend_pid() and s.ssl
 """
 
@@ -82,6 +83,8 @@ class ServerInfo:
     powers: tuple[str, ...] = ()
     # how the pooler in between lends its connections, as far as that is known
     pooler: PoolerMode | None = None
+    # when the server was started: whoever has the same is the same server, whatever way leads there
+    started: str = ""
 
     @property
     def keeps_sessions(self) -> bool:
@@ -267,7 +270,7 @@ def server_info(
     :param deadline: by ``time.monotonic()``; a server that says nothing until then is a ``ConnectionTimeout``.
     """
     rows = liveness.ask(conn, max(deadline - time.monotonic(), 0.1), _SERVER.encode())
-    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, backend, interval = (
+    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, backend, interval, started = (
         value or "" for value in rows[0]
     )
     pid = int(backend)
@@ -297,5 +300,6 @@ def server_info(
         pooler="unknown" if pooled else None,
         waited=getattr(conn, "waited", None),
         greeted=getattr(conn, "greeted", ()),
+        started=started,
         powers=powers.ask(conn, max(deadline - time.monotonic(), 0.1)) if read_only else (),
     )

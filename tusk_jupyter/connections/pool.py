@@ -100,6 +100,7 @@ class ConnectionPool:
         self._closed = self._inherited = False
         self._refused: str | None = None
         self.is_direct = True  # no pooler in between
+        self.on_wanted: Callable[[], object] | None = None  # tells who can do without the one that it has
         self.max_size = max_size
         self.timeout_s = timeout_s
         self.name = name
@@ -137,6 +138,10 @@ class ConnectionPool:
             )
         _close(gone)
         return found
+
+    def waiting(self) -> int:
+        """Return how many borrowers wait, without a look at anything else."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """Close every connection, a borrowed one when it comes back; closing twice is fine."""
@@ -176,6 +181,8 @@ class ConnectionPool:
                     self._grow()
             _close(gone)
             if idle is None:
+                if self.on_wanted is not None:
+                    self.on_wanted()
                 return self._wait(waiter, deadline, until)
             if self._is_sound(idle, deadline):
                 return idle

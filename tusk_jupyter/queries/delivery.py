@@ -107,6 +107,11 @@ class Delivery:
             self.sink.begin(columns, self.statement)
         return self.reply.error is None
 
+    @property
+    def backend_pids(self) -> tuple[int, ...]:
+        """The backends that work on it, as far as they are known (from another thread)."""
+        return (self.session.backend_pid,) if self.session.backend_pid is not None else ()
+
     def cancel(self) -> None:
         """Ask the server to cancel it (from another thread)."""
         self.session.cancel(self.token)

@@ -134,6 +134,19 @@ class Execution:
         return Progress(self.state, self.elapsed_ms / 1000, self.rows, self._sink.nbytes, self.seen)
 
     @property
+    def backend_pids(self) -> tuple[int, ...]:
+        """The backends that work on it; none where a pooler hides them."""
+        delivery = self._delivery
+        if delivery is not None:
+            return delivery.backend_pids
+        return (self.session.backend_pid,) if self.session.backend_pid is not None else ()
+
+    def when_done(self, call: Callable[[], object]) -> None:
+        """Have ``call()`` called when it is over, on the worker; at once when it is already."""
+        if self._future is not None:
+            self._future.add_done_callback(lambda _: call())
+
+    @property
     def parameter_names(self) -> tuple[str, ...]:
         """The parameters it was bound with, by name."""
         return self._bound.names

@@ -79,6 +79,12 @@ class ParallelDelivery(Delivery):
 
     # -- from other threads ---------------------------------------------------------------------------------------
 
+    @property
+    def backend_pids(self) -> tuple[int, ...]:
+        """The backends of all parts."""
+        members = list(self._team.members) if self._team is not None else []
+        return tuple(pid for member in members if (pid := member.session.backend_pid) is not None)
+
     def cancel(self) -> None:
         """Ask the server to cancel every part."""
         team = self._team
