@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter.version import __version__
 
 if TYPE_CHECKING:
-    from tusk_jupyter.api import connect, last_result, result, sql, state, transaction
+    from tusk_jupyter.api import connect, last_result, result, sql, sql_async, state, submit, transaction
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.jobs import Job
     from tusk_jupyter.queries.json_value import json
     from tusk_jupyter.results.result import Result
     from tusk_jupyter.tusk import Tusk
@@ -22,16 +23,20 @@ _HOMES = {
     "last_result": "tusk_jupyter.api",
     "result": "tusk_jupyter.api",
     "sql": "tusk_jupyter.api",
+    "sql_async": "tusk_jupyter.api",
     "state": "tusk_jupyter.api",
+    "submit": "tusk_jupyter.api",
     "transaction": "tusk_jupyter.api",
     "json": "tusk_jupyter.queries.json_value",
     "Connection": "tusk_jupyter.connections.connection",
+    "Job": "tusk_jupyter.jobs",
     "Result": "tusk_jupyter.results.result",
     "Tusk": "tusk_jupyter.tusk",
 }
 
 __all__ = [
     "Connection",
+    "Job",
     "Result",
     "Tusk",
     "__version__",
@@ -40,7 +45,9 @@ __all__ = [
     "last_result",
     "result",
     "sql",
+    "sql_async",
     "state",
+    "submit",
     "transaction",
 ]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.jobs import Job
     from tusk_jupyter.results.result import Result
 
 log = logging.getLogger("tusk_jupyter.api")
@@ -112,6 +113,35 @@ def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:
         if step.outcome.result is not None and step.outcome.result.frame is not None:
             value = step.outcome.result.frame
     return value
+
+
+def submit(text: str, connection: str | None = None, /, **parameters: Any) -> Job:
+    """Run SQL in the background, on a connection of its own from the pool, and return its job at once.
+
+    The arguments are those of :func:`sql`; the values of parameters are those of now. ``job.result(timeout=10)`` waits
+    for its ``Result``, ``job.df()`` and ``await job`` for its frame, ``job.cancel()`` stops it.
+
+    :raises TuskError: when it cannot be run at all; what goes wrong later is the job's.
+    """
+    from tusk_jupyter.magics.connect import ask
+    from tusk_jupyter.queries.script import Names
+
+    if connection is not None and "://" in connection:
+        _scrub(connection)
+    tusk = state()
+    names = Names(parameters.__getitem__, parameters.keys)
+    return tusk.submit(text, names=names, connection=tusk.connection(connection, ask))
+
+
+async def sql_async(text: str, connection: str | None = None, /, **parameters: Any) -> Any:
+    """Run SQL as :func:`sql` does, in the background, and return its frame when it is there.
+
+    It has a connection of its own, so several run side by side (``asyncio.gather``), and none sees the cells' settings,
+    temp tables or open transaction. Cancelling it (``asyncio.wait_for``, an interrupt) stops it on the server.
+
+    :raises TuskError: the first failure.
+    """
+    return await submit(text, connection, **parameters)
 
 
 def transaction(connection: str | None = None) -> AbstractContextManager[Connection]:

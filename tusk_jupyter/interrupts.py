@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 T = TypeVar("T")
@@ -110,6 +110,20 @@ def spawn(name: str, function: Callable[[], T]) -> Future[T]:
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), name=f"tusk-{name}", daemon=True).start()
     return future
+
+
+def side_by_side(calls: Sequence[Callable[[], object]], *, name: str) -> None:
+    """Make the calls at once, the first in this thread; return when all have returned."""
+    begun = []
+    for function in calls[1:]:
+        try:
+            begun.append(spawn(name, function))
+        except RuntimeError:  # the interpreter is shutting down
+            function()
+    for function in calls[:1]:
+        function()
+    for future in begun:
+        future.result()
 
 
 def call(

@@ -123,9 +123,9 @@ def ticking(
     return tick
 
 
-def begun(kernel: Kernel, connection: Connection, execution: Execution) -> None:
+def begun(kernel: Kernel, connection: Connection, execution: Execution, *, of_job: bool = False) -> None:
     """Note an execution that is about to be submitted."""
-    kernel.queries.register(execution)
+    kernel.queries.register(execution, of_job=of_job)
     if kernel.events.are_heard:
         kernel.events.emit(QueryEvent("started", connection.id, execution.id))
 
@@ -138,9 +138,10 @@ def ended(
     outcome: Outcome,
     *,
     history: bool,
+    of_job: bool = False,
 ) -> None:
     """Keep what is kept of an execution: its result, its row in the history, what a later kernel is told."""
-    _ended(kernel, connection, execution, outcome)
+    _ended(kernel, connection, execution, outcome, of_job=of_job)
     if history and kernel.history and connection.target.history and execution is not None:
         facts = journal.facts(statement, execution, outcome)
         database = connection.server.dbname if connection.server is not None else None
@@ -179,7 +180,9 @@ def _parallel(chosen: CellOptions, connection: Connection, limit: int | None) ->
     return Parallel(chosen.parallel, chosen.split, connection.pool, version)
 
 
-def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome) -> None:
+def _ended(
+    kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome, *, of_job: bool
+) -> None:
     if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
         _name_tunnel(outcome.error, connection.name, broken)
     if execution is not None:
@@ -187,8 +190,9 @@ def _ended(kernel: Kernel, connection: Connection, execution: Execution | None, 
         if kernel.events.are_heard:
             kernel.events.emit(_event(connection, execution, outcome))
     if outcome.result is not None:
-        kernel.results.add(outcome.result)
-    kernel.mark(connection)
+        kernel.results.add(outcome.result, of_job=of_job)
+    if not of_job:
+        kernel.mark(connection)
     if outcome.error is not None:
         from tusk_jupyter.queries import commit
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.health import AppInfo
+    from tusk_jupyter.jobs import Job
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Names, Step
@@ -181,6 +182,20 @@ class Tusk(Reaching, SingletonConfigurable):
             ask=ask,
             on_tick=on_tick,
         )
+
+    def submit(
+        self,
+        script: str,
+        *,
+        names: Names,
+        connection: Connection,
+        prefix: str = "",
+        options: CellOptions | None = None,
+    ) -> Job:
+        """Run a script in the background, on a connection of its own; see ``background.submit``."""
+        from tusk_jupyter import background
+
+        return background.submit(self, script, names=names, connection=connection, prefix=prefix, options=options)
 
     def load(
         self,

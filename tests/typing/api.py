@@ -7,6 +7,7 @@ from typing import Any
 import tusk_jupyter as tusk
 from tusk_jupyter.errors import ErrorInfo, QueryFailed, QueryInterrupted, TuskError
 from tusk_jupyter.events import ConnectionEvent, Event, QueryEvent
+from tusk_jupyter.queries.script import Names
 
 
 def connecting() -> tusk.Connection:
@@ -60,3 +61,20 @@ def listening(state: tusk.Tusk) -> None:
     cancelled: bool = state.queries.cancel("no such id")
     print(cancelled, state.health(), state.app_info().version, state.log_directory)
     unsubscribe()
+
+
+def waiting() -> Any:
+    job: tusk.Job = tusk.submit("select :n", n=1)
+    given: dict[str, object] = {"n": 1}
+    names = Names(given.__getitem__, given.keys)
+    other: tusk.Job = tusk.state().submit("select :n", names=names, connection=tusk.state().connection("shop"))
+    stopped: bool = other.cancel()
+    result: tusk.Result = job.result(timeout=10)
+    error: TuskError | None = other.exception(timeout=1)
+    print(job.id, job.state, job.progress.elapsed_s, job.sql, job.connection, job.done(), stopped, error, other.error)
+    print(result.to_dict(), job.pid, job.started_at)
+    return job.df()
+
+
+async def awaiting() -> tuple[Any, Any]:
+    return await tusk.submit("select 1"), await tusk.sql_async("select :n", "shop", n=1)

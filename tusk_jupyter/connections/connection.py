@@ -11,7 +11,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tusk_jupyter.connections import forking
 from tusk_jupyter.connections.login import Login
@@ -20,6 +20,7 @@ from tusk_jupyter.errors import (
     TuskError,
 )
 from tusk_jupyter.events import ConnectionEvent
+from tusk_jupyter.interrupts import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,16 @@ if TYPE_CHECKING:
     Opened = tuple[psycopg.Connection[Any], ServerInfo]
 
 log = logging.getLogger("tusk_jupyter.connections")
+
+
+class Work(Protocol):
+    """What runs on a connection of the pool and ends with it: a background job."""
+
+    def close(self) -> None:
+        """End it, within a few seconds; from any thread."""
+
+    def cancel_at_exit(self) -> None:
+        """Ask for its end and return at once."""
 
 
 class Connection:
@@ -59,6 +70,7 @@ class Connection:
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
         self._pins = 0
+        self._work: set[Work] = set()
         forking.watch(self)
 
     def __repr__(self) -> str:
@@ -101,6 +113,7 @@ class Connection:
         """
         self._lock = threading.RLock()
         self._pool = None
+        self._work = set()
         self.route.forget()
         if self.status in {"connecting", "disconnecting"}:
             self.status = "disconnected"
@@ -193,18 +206,32 @@ class Connection:
         """Log in with another password from now on; return whether the connection was given one with its parameters."""
         return self._login.use_password(password)
 
+    def adopt(self, work: Work) -> None:
+        """End ``work`` when this connection is closed, until it is dismissed."""
+        with self._lock:
+            self._work.add(work)
+
+    def dismiss(self, work: Work) -> None:
+        """Forget work that has ended."""
+        with self._lock:
+            self._work.discard(work)
+
     def close(self) -> None:
         """Cancel what runs, close session and pool; closing twice is fine."""
         with self._lock:
             session, self._session = self._session, None
             pool, self._pool = self._pool, None
+            work, self._work = list(self._work), set()
         if session is None and pool is None and self.status == "disconnected":
             return
         self._change("disconnecting")
+        for each in work:
+            each.cancel_at_exit()
         if session is not None:
             session.close()
         if pool is not None:
             pool.close()
+        side_by_side([each.close for each in work], name="disconnect")
         self.route.close()
         self._change("disconnected")
 

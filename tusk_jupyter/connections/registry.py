@@ -168,16 +168,7 @@ class Connections:
 
 def _close_all(connections: list[Connection]) -> None:
     """Close them side by side: one whose server does not answer takes four seconds."""
-    closing = []
-    for connection in connections[1:]:
-        try:
-            closing.append(interrupts.spawn("disconnect", connection.close))
-        except RuntimeError:  # the interpreter is shutting down
-            connection.close()
-    for connection in connections[:1]:
-        connection.close()
-    for future in closing:
-        future.result()
+    interrupts.side_by_side([connection.close for connection in connections], name="disconnect")
 
 
 def _same(one: Target, other: Target) -> bool:

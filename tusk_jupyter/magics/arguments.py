@@ -59,6 +59,7 @@ class CellRequest:
     to: str | None = None
     parallel: int | None = None
     split: str | None = None
+    bg: bool = False
     on_error: str = "stop"
     quiet: bool = False
     history: bool = True
@@ -82,6 +83,7 @@ def _options(*more: Option, magic: str) -> Options:
         Option(("--to",), "to", file_name),
         Option(("--parallel",), "parallel", whole_number),
         Option(("--split",), "split", str),
+        Option(("--bg",), "bg"),
         Option(("--on-error",), "on_error", one_of("stop", "continue", "savepoint")),
         Option(("--quiet",), "quiet"),
         Option(("--no-history",), "history", value=False),
@@ -122,6 +124,7 @@ def parse_cell(line: str, body: str | None, *, connections: Names, magic: str = 
     request = _with_assignment(CellRequest(**given, script=script, prefix=prefix))
     _refuse_beside_to(request)
     _refuse_beside_parallel(request)
+    _refuse_beside_bg(request)
     return request
 
 
@@ -180,7 +183,7 @@ def _near(word: str, connections: Names) -> str:
 def _refuse_beside_to(request: CellRequest) -> None:
     if request.to is None:
         return
-    if request.out is not None:
+    if request.out is not None and not request.bg:  # a job is what is assigned then
         raise InvalidInput(
             f"both --to and an assignment to {request.out} are given: rows that go to a file do not come back",
             advice="Nothing was run. Use one of them; afterwards the file can be read.",
@@ -221,6 +224,29 @@ def _refuse_beside_parallel(request: CellRequest) -> None:
         raise InvalidInput(
             f"--parallel writes a file for each part, and {request.to!r} is one",
             advice="Nothing was run. Name a folder: --to DIR/ makes one that DuckDB, Dask and Spark read as a table.",
+        )
+
+
+def _refuse_beside_bg(request: CellRequest) -> None:
+    if not request.bg:
+        return
+    if request.parallel is not None:
+        raise InvalidInput(
+            "--parallel reads on the pool's connections, and a job of --bg has one of them",
+            advice="Nothing was run. Use one of them.",
+        )
+    others = {
+        "--persist": request.persist,
+        "--persist-replace": request.persist_replace,
+        "--append": request.append,
+        "--close": request.close,
+        "--connections": request.connections,
+    }
+    other = next((name for name, given in others.items() if given), None)
+    if other is not None:
+        raise InvalidInput(
+            f"--bg runs SQL in the background, and {other} is done here and now",
+            advice="Nothing was run. Leave one of them out.",
         )
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from tusk_jupyter.jobs import Job
+
 _HOLDER = "_tusk_jupyter_magics"
+_JOB = ("tusk_jupyter.jobs", "Job")
 
 
 @magics_class
@@ -100,6 +103,12 @@ class TuskMagics(Magics):  # type: ignore[misc]
             # the frames that read the parameters are no business of a debugger's
             raise found.with_traceback(None)
 
+    def show_job(self, job: Job) -> None:
+        """Show a background job that is displayed, as its card."""
+        from tusk_jupyter.magics import job_cards
+
+        job_cards.show_again(self.shell, self.output, job)
+
     def take_sql(self) -> None:
         """Register ``%sql`` and ``%%sql`` as ours."""
         for kind in ("line", "cell"):
@@ -119,6 +128,7 @@ def load(shell: Any) -> None:
     tusk.credentials.tell_waits(KeychainWait(magics.output))
     shell.configurables.append(tusk)
     shell.events.register("post_run_cell", magics.output.after_cell)
+    shell.display_formatter.ipython_display_formatter.for_type_by_name(*_JOB, magics.show_job)
     if shell.find_cell_magic("sql") is not None or shell.find_line_magic("sql") is not None:
         line = "another extension has %%sql: use %%tsql, or %tusk take-sql to make %%sql ours"
         magics.output.say(line, tone="warn")
@@ -139,6 +149,7 @@ def unload(shell: Any) -> None:
     for connection in magics.tusk.open_transactions():
         magics.output.say(f"the open transaction on {connection.name} is rolled back", tone="warn")
     shell.events.unregister("post_run_cell", magics.output.after_cell)
+    shell.display_formatter.ipython_display_formatter.pop(".".join(_JOB), None)
     for kind in ("line", "cell"):
         for name in ("sql", "tsql", "tusk", "tusk_connect"):
             registered = shell.magics_manager.magics[kind].get(name)

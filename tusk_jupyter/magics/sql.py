@@ -88,7 +88,8 @@ def run(
         destination = _destination(request.to)
         destination.check()
     found = names(shell, local_ns, request.params)
-    return _Cell(tusk, shell, output, request, destination, names=found, ask=ask, is_cell=body is not None).run()
+    cell = _Cell(tusk, shell, output, request, destination, names=found, ask=ask, is_cell=body is not None)
+    return cell.submit() if request.bg else cell.run()
 
 
 def _destination(name: str) -> Destination:
@@ -157,6 +158,24 @@ class _Cell:
                 self._status(step, connection)
         return self._finish(connection, held, value, shown=shown)
 
+    def submit(self) -> Any:
+        """Run it in the background and return its job."""
+        from tusk_jupyter.magics import job_cards
+
+        request = self._request
+        job = self._tusk.submit(
+            request.script,
+            names=self._names,
+            connection=self._connection(),
+            prefix=request.prefix,
+            options=self._options(),
+        )
+        if request.out is not None:
+            self._shell.user_ns[request.out] = job
+        if not self._quiet:
+            job_cards.show(self._shell, self._output, job, name=request.out)
+        return job if request.out is None or request.display else None
+
     def _failed(self, step: Step, connection: Connection) -> None:
         footer = self._output.footer(step, connection=connection.name)
         if footer.notices:
@@ -197,19 +216,23 @@ class _Cell:
             names=self._names,
             connection=connection,
             prefix=request.prefix,
-            options=CellOptions(
-                limit=request.limit,
-                timeout_s=request.timeout_s,
-                format=request.format,
-                exact=request.exact,
-                destination=self._destination,
-                parallel=request.parallel,
-                split=request.split,
-                on_error=request.on_error,
-                history=request.history,
-            ),
+            options=self._options(),
             ask=self._ask,
             on_tick=tick,
+        )
+
+    def _options(self) -> CellOptions:
+        request = self._request
+        return CellOptions(
+            limit=request.limit,
+            timeout_s=request.timeout_s,
+            format=request.format,
+            exact=request.exact,
+            destination=self._destination,
+            parallel=request.parallel,
+            split=request.split,
+            on_error=request.on_error,
+            history=request.history,
         )
 
     def _show(self, step: Step, connection: Connection) -> None:

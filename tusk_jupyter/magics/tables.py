@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.saved import SavedConnection
     from tusk_jupyter.tusk import Tusk
+
+
+_SQL: Final = 120
 
 
 def connections_table(tusk: Tusk) -> pd.DataFrame:
@@ -100,13 +103,20 @@ def _status_row(connection: Connection, *, current: bool) -> dict[str, Any]:
 
 
 def queries_table(tusk: Tusk) -> pd.DataFrame:
-    """Return this kernel's queries in flight."""
+    """Return this kernel's queries in flight, background jobs among them; a pid that nobody knows yet is missing."""
     rows = [
-        {"id": q.id[:8], "connection": q.connection, "pid": q.pid, "sql": q.sql, "age_s": round(q.age_s, 1),
-         "rows": q.rows, "state": q.state}
+        {"id": q.id[:8], "connection": q.connection, "pid": q.pid, "sql": _one_line(q.sql), "age_s": round(q.age_s, 1),
+         "rows": q.rows, "state": q.state, "waits_for": q.waits_for}
         for q in tusk.queries.active()
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["id", "connection", "pid", "sql", "age_s", "rows", "state"])
+    columns = ["id", "connection", "pid", "sql", "age_s", "rows", "state", "waits_for"]
+    table = pd.DataFrame(rows, columns=columns).astype({"pid": "Int64", "age_s": float, "rows": int})
+    return WideTable(table)
+
+
+def _one_line(sql: str) -> str:
+    line = " ".join(sql[: 4 * _SQL].split())
+    return line if len(line) <= _SQL else f"{line[: _SQL - 1]}…"
 
 
 def embedded_table(tusk: Tusk) -> pd.DataFrame:

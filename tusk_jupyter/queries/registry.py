@@ -1,10 +1,14 @@
-"""What is in flight in this kernel, by query id."""
+"""What is in flight in this kernel, by query id: statements of cells, and background jobs.
+
+A job is one row from its submission to its end, whatever statement it is at, and under its own id; the statements that
+it runs can be cancelled by theirs as well, as an event names them, and are in no row of their own.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution
@@ -21,24 +25,50 @@ class Active:
     age_s: float
     rows: int
     state: str
+    waits_for: str | None = None
+
+
+class Background(Protocol):
+    """A job: what it is now, and a way to stop it."""
+
+    id: str
+
+    def active(self) -> Active: ...
+
+    def cancel(self) -> bool: ...
 
 
 class Queries:
-    """Executions from their start to their end."""
+    """Executions from their start to their end, and jobs from their submission to theirs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._executions: dict[str, Execution] = {}
+        self._jobs: dict[str, Background] = {}
+        self._of_jobs: set[str] = set()
 
-    def register(self, execution: Execution) -> None:
-        """Note a query that starts."""
+    def register(self, execution: Execution, *, of_job: bool = False) -> None:
+        """Note a query that starts; that of a job is shown as the job."""
         with self._lock:
             self._executions[execution.id] = execution
+            if of_job:
+                self._of_jobs.add(execution.id)
 
     def unregister(self, query_id: str) -> None:
         """Forget a query that has ended."""
         with self._lock:
             self._executions.pop(query_id, None)
+            self._of_jobs.discard(query_id)
+
+    def hold(self, job: Background) -> None:
+        """Note a job that was submitted: until it has ended nobody else needs to hold it."""
+        with self._lock:
+            self._jobs[job.id] = job
+
+    def let_go(self, job: Background) -> None:
+        """Forget a job that has ended."""
+        with self._lock:
+            self._jobs.pop(job.id, None)
 
     def get(self, query_id: str) -> Execution | None:
         """Return the execution, while it is in flight."""
@@ -46,32 +76,38 @@ class Queries:
             return self._executions.get(query_id)
 
     def active(self) -> list[Active]:
-        """Return what is in flight, oldest first."""
+        """Return what is in flight, the cells' first, each oldest first."""
         with self._lock:
-            executions = list(self._executions.values())
-        from tusk_jupyter.masking import masked  # 4 ms, with the lexer; a load has no queries
-
-        return [
-            Active(
-                e.id,
-                e.session.name,
-                e.session.backend_pid,
-                masked(e.statement.text),
-                e.elapsed_ms / 1000,
-                e.rows,
-                e.state,
-            )
-            for e in executions
-        ]
+            executions = [e for e in self._executions.values() if e.id not in self._of_jobs]
+            jobs = list(self._jobs.values())
+        return [*map(_active, executions), *(job.active() for job in jobs)]
 
     def cancel(self, query_id: str) -> bool:
         """Ask the server to stop a query; ``False`` when there is none of that id (a unique beginning will do)."""
         with self._lock:
-            found = [e for key, e in self._executions.items() if query_id and key.startswith(query_id)]
-        return len(found) == 1 and found[0].cancel("cancel")
+            there: dict[str, Execution | Background] = {**self._executions, **self._jobs}
+        found = [each for key, each in there.items() if query_id and key.startswith(query_id)]
+        return len(found) == 1 and found[0].cancel()
 
     def cancel_all(self) -> int:
         """Ask for all of them; return how many were in flight."""
         with self._lock:
-            executions = list(self._executions.values())
-        return sum(execution.cancel("cancel") for execution in executions)
+            executions = [e for e in self._executions.values() if e.id not in self._of_jobs]
+            jobs = list(self._jobs.values())
+        return sum(execution.cancel() for execution in executions) + sum(job.cancel() for job in jobs)
+
+
+def _active(execution: Execution) -> Active:
+    from tusk_jupyter.masking import masked  # 4 ms, with the lexer; a load has no queries
+
+    wait = execution.seen.wait
+    return Active(
+        execution.id,
+        execution.session.name,
+        execution.session.backend_pid,
+        masked(execution.statement.text),
+        execution.elapsed_ms / 1000,
+        execution.rows,
+        execution.state,
+        wait.what if wait is not None else None,
+    )

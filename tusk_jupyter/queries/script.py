@@ -7,7 +7,7 @@ script (``stop``), or is passed over (``continue``, ``savepoint``) and still fai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
@@ -16,7 +16,7 @@ from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.queries.delivery import Options
@@ -28,10 +28,14 @@ ON_ERROR = ("stop", "continue", "savepoint")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Where parameters come from: ``lookup`` one (``KeyError`` when there is none), ``known`` for near names."""
+    """Where parameters come from: ``lookup`` one (``KeyError`` when there is none), ``known`` for near names.
+
+    ``bound`` has the statements whose values were taken beforehand.
+    """
 
     lookup: Callable[[str], object]
     known: Callable[[], Iterable[str]]
+    bound: Mapping[Statement, binding.Bound] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +131,10 @@ class Script:
 
     def _bind(self, statement: Statement) -> binding.Bound:
         refuse(statement, is_read_only=self.options.read_only, within=self.session.transaction_status != "IDLE")
+        if (taken := self.names.bound.get(statement)) is not None:
+            return taken
         conforming = self.session.parameter("standard_conforming_strings") != "off"
-        try:
-            return binding.bind(
-                statement,
-                lookup=self.names.lookup,
-                known=self.names.known,
-                standard_conforming_strings=conforming,
-            )
-        except BindingError as error:
-            if error.position is not None:
-                error.place = self.source.place(statement.start + error.position - 1)
-                error.position = error.place.position
-            raise
+        return bind(statement, self.names, self.source, standard_conforming_strings=conforming)
 
     def _stops(self, execution: Execution | None, outcome: Outcome) -> bool:
         if self.on_error == "stop" or self.session.lost is not None:
@@ -196,6 +191,22 @@ class Script:
                 advice="Nothing was run: PostgreSQL would read the statement only up to there. Remove it.",
                 position=place.position,
             )
+
+
+def bind(statement: Statement, names: Names, source: Source, *, standard_conforming_strings: bool) -> binding.Bound:
+    """Bind a statement; :raises BindingError: with its place in the cell."""
+    try:
+        return binding.bind(
+            statement,
+            lookup=names.lookup,
+            known=names.known,
+            standard_conforming_strings=standard_conforming_strings,
+        )
+    except BindingError as error:
+        if error.position is not None:
+            error.place = source.place(statement.start + error.position - 1)
+            error.position = error.place.position
+        raise
 
 
 def refuse(statement: Statement, *, is_read_only: bool, within: bool) -> None:

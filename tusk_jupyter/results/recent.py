@@ -1,7 +1,8 @@
 """The results that ``tusk.last_result()`` and ``tusk.result(df)`` can still tell about.
 
 The last one keeps its frame, as ``_`` does. Older ones keep everything but the frame, so that they hold no memory;
-whoever asks brings the frame along.
+whoever asks brings the frame along. A background job's result is never the last one: it arrives between two cells, and
+would be another statement's than the one that was just run. The job has it.
 """
 
 from __future__ import annotations
@@ -27,15 +28,21 @@ class RecentResults:
         self._by_id: OrderedDict[str, Result] = OrderedDict()
         self.last: Result | None = None
 
-    def add(self, result: Result) -> None:
-        """Keep a result."""
+    def add(self, result: Result, *, of_job: bool = False) -> None:
+        """Keep a result; that of a job without its frame."""
         with self._lock:
-            if self.last is not None and self.last.query_id in self._by_id:
-                self._by_id[self.last.query_id] = replace(self.last, frame=None)
-            self.last = result
-            self._by_id[result.query_id] = result
+            if of_job:
+                self._by_id[result.query_id] = replace(result, frame=None)
+            else:
+                self._add_last(result)
             while len(self._by_id) > KEEP:
                 self._by_id.popitem(last=False)
+
+    def _add_last(self, result: Result) -> None:
+        if self.last is not None and self.last.query_id in self._by_id:
+            self._by_id[self.last.query_id] = replace(self.last, frame=None)
+        self.last = result
+        self._by_id[result.query_id] = result
 
     def of(self, frame: Any) -> Result:
         """Return the result that ``frame`` came from.
