@@ -35,6 +35,7 @@ class Aim:
     the one with the lowest median of ``chosen_by``, which is the figure itself unless it says another. ``less``
     subtracts another figure of the same case first: memory that loading adds is the kernel's less the bare kernel's.
 
+    :param is_worst: of the highest sample instead of the median: what must never be more.
     :param row: the row of the table at the end that it belongs to, and ``label`` its name in there.
     """
 
@@ -46,6 +47,7 @@ class Aim:
     at_least: float | None = None
     over_figure: str | None = None
     chosen_by: str | None = None
+    is_worst: bool = False
     row: str | None = None
     label: str = ""
 

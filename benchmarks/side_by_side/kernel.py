@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -78,16 +80,22 @@ class Kernel:
             if got["parent_header"].get("msg_id") == message:
                 return got["content"]["status"], "".join(printed)
 
-    def interrupt(self) -> None:
-        """Do what a front end's stop button does: SIGINT."""
-        self._manager.interrupt_kernel()
+    def interrupt(self, *, directly: bool = False) -> None:
+        """Send SIGINT: as a front end's stop button does, or ``directly`` to the one process."""
+        if directly:
+            os.kill(self._pid(), signal.SIGINT)
+        else:
+            self._manager.interrupt_kernel()
 
     def memory(self) -> Memory:
         """Return what the process holds now."""
-        provisioner: Any = self._manager.provisioner
-        text = Path(f"/proc/{provisioner.process.pid}/smaps_rollup").read_text(encoding="ascii")
+        text = Path(f"/proc/{self._pid()}/smaps_rollup").read_text(encoding="ascii")
         kb = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
         return Memory(kb["Rss"] / 1024, kb["Pss"] / 1024, (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024)
+
+    def _pid(self) -> int:
+        provisioner: Any = self._manager.provisioner
+        return int(provisioner.process.pid)
 
 
 @contextlib.contextmanager

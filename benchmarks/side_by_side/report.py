@@ -80,7 +80,8 @@ def comes_to(measured: Measured, aim: Aim) -> Figure | None:
     """
     case, ours = _samples(measured, aim, aim.figure, aim.case)
     if aim.over is None and aim.over_figure is None:
-        return Figure(statistics.median(ours), ours) if ours else None
+        middle = max if aim.is_worst else statistics.median
+        return Figure(middle(ours), ours) if ours else None
     name, theirs = _samples(measured, aim, aim.over_figure or aim.figure, aim.over or aim.case)
     if not ours or not theirs:
         return None
@@ -102,6 +103,7 @@ def describe(measured: Measured, aim: Aim) -> str:
     """Return an aim's figure in words."""
     case, _ = _samples(measured, aim, aim.figure, aim.case)
     name = aim.figure if aim.less is None else f"{aim.figure}, less {aim.less}"
+    name = f"{name}, the longest" if aim.is_worst else name
     name = name if case == "tusk-jupyter" else f"{name} ({case})"
     if aim.over_figure is not None:
         return f"{name} ÷ {aim.over_figure}"

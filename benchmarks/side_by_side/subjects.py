@@ -39,9 +39,29 @@ class Subject:
         return f"get_ipython().run_cell_magic({self.magic!r}, '', {sql!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand(Subject):
+    """psycopg in a cell, without a magic."""
+
+    def load_code(self) -> str:
+        """Return Python that imports it."""
+        return f"import {self.extension}\n"
+
+    def connect_code(self) -> str:
+        """Return Python that connects."""
+        return f"conn = {self.extension}.connect(autocommit=True)\n"
+
+    def line_code(self, sql: str) -> str:
+        """Return Python that runs a statement."""
+        return f"conn.execute({sql!r}).statusmessage"
+
+    cell_code = line_code
+
+
 _JUPYSQL = ("SqlMagic.autopandas = True", "SqlMagic.feedback = 0", "SqlMagic.displaycon = False")
 
 TUSK = Subject("tusk-jupyter", "own", "tusk_jupyter", ("tusk_connect", "dbname=bench"))
+PSYCOPG = ByHand("psycopg", "peers", "psycopg", ("", ""))
 JUPYSQL_PSYCOPG2 = Subject("jupysql, psycopg2", "peers", "sql", ("sql", "postgresql+psycopg2://"), _JUPYSQL)
 JUPYSQL_PSYCOPG3 = Subject("jupysql, psycopg 3", "peers", "sql", ("sql", "postgresql+psycopg://"), _JUPYSQL)
 

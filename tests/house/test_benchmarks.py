@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SAMPLES = {
@@ -28,9 +33,10 @@ def bench():
     before = set(sys.modules)
     sys.path.insert(0, str(BENCHMARKS))
     try:
-        from side_by_side import cases, report, rounds, shell
+        from side_by_side import cases, relay, report, rounds, shell
 
-        yield type("Bench", (), {"cases": cases, "report": report, "rounds": rounds, "shell": shell})
+        modules = {"cases": cases, "relay": relay, "report": report, "rounds": rounds, "shell": shell}
+        yield type("Bench", (), modules)
     finally:
         sys.path.remove(str(BENCHMARKS))
         for name in set(sys.modules) - before:
@@ -80,6 +86,8 @@ def test_every_measurement_can_be_named():
         # only the rounds that both took part in
         ({"figure": "wall", "case": "slow", "over": "tusk-jupyter", "at_least": 10}, 10.0, [10.0], True),
         ({"figure": "CPU", "case": "tusk-jupyter", "over_figure": "wall"}, 0.2 / 0.7, [0.2 / 0.7] * 2, None),
+        # the one that took longest, not the middle of all
+        ({"figure": "wall", "case": "raw, binary", "at_most": 0.8, "is_worst": True}, 0.9, [0.5, 0.9], False),
     ],
 )
 def test_what_an_aim_comes_to(bench, measured, aim, value, spread, met):
@@ -115,6 +123,36 @@ def test_a_peer_that_cannot_is_shown_with_its_reason(bench):
     summary = bench.report.summary(["a row", "another row"], [(measurement, done)])
     assert "| a row  | ≥ 1 | data                      | not measured |" in summary
     assert "another row" not in summary
+
+
+def test_the_relay_sees_a_cancel_and_its_answer(bench, tmp_path):
+    """Also behind a question for encryption, and with an answer that comes in two pieces."""
+    began = time.monotonic()
+    ssl, cancel = struct.pack("!II", 8, 80877103), struct.pack("!IIII", 16, 80877102, 4711, 815)
+    with socket.socket(socket.AF_UNIX) as server, bench.relay.relay(str(tmp_path / "s")) as between:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        server.settimeout(10)
+        with socket.create_connection(("127.0.0.1", between.port), timeout=10) as client:
+            client.sendall(ssl)
+            behind, _ = server.accept()
+            with behind:
+                behind.settimeout(10)
+                assert behind.recv(8) == ssl
+                behind.sendall(b"N")
+                assert client.recv(1) == b"N"
+                assert between.first("asked", began) is None
+                client.sendall(cancel)
+                assert behind.recv(16) == cancel
+                asked = wait_until(lambda: between.first("asked", began))
+                behind.sendall(b"E...C57")
+                assert client.recv(7) == b"E...C57"
+                assert between.first("answered", began) is None
+                behind.sendall(b"014\0Mcanceling")
+                assert client.recv(14) == b"014\0Mcanceling"
+                answered = wait_until(lambda: between.first("answered", began))
+    assert began < asked < answered < time.monotonic()
+    assert between.first("asked", time.monotonic()) is None
 
 
 def test_ours_must_work(bench):
