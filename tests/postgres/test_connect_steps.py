@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 
@@ -11,7 +12,7 @@ import pytest
 from tests.fix_postgres import PASSWORD
 from tests.listening import listener, silent, web
 from tests.waiting import ask, wait_until
-from tusk_jupyter.connections import encryption, tls_paths
+from tusk_jupyter.connections import encryption, findings, tls_paths
 from tusk_jupyter.connections.conninfo import Conninfo, parse
 from tusk_jupyter.connections.opening import Settings
 from tusk_jupyter.connections.steps import NAMES, Step, walk
@@ -22,6 +23,7 @@ from tusk_jupyter.magics.tables import status_table
 from tusk_jupyter.secret import Secret
 
 NOT_TRIED = ("skipped", "")
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,10 @@ def _no_environment(monkeypatch, tmp_path):
 
 @pytest.fixture
 def over_tcp(server):
-    return parse(f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive")
+    """The way to the server under a name of the test's own, so that its sessions are told from everybody else's."""
+    conninfo = parse(f"host=127.0.0.1 port={server.port} dbname=postgres user=secretive application_name=walk-{next(_numbers)}")
+    yield conninfo
+    wait_until(lambda: not sessions(server, conninfo), otherwise="a walk left a session behind")
 
 
 def target(conninfo, *, timeout_s=10.0, **settings):
@@ -78,10 +83,8 @@ def failed(found, name, kind, *words):
     return steps
 
 
-def sessions(server):
-    return ask(
-        server.conninfo(), "select count(*) from pg_stat_activity where application_name = 'Tusk' and pid <> pg_backend_pid()"
-    )
+def sessions(server, conninfo):
+    return ask(server.conninfo(), "select count(*) from pg_stat_activity where application_name = %s", conninfo.get("application_name"))
 
 
 def test_over_tcp_without_tls(server, over_tcp):
@@ -98,7 +101,18 @@ def test_over_tcp_without_tls(server, over_tcp):
     }
     assert found.server.user == "secretive"
     assert 0 < found.round_trip_ms < 10_000
-    wait_until(lambda: sessions(server) == 0)
+
+
+def test_the_session_of_a_walk_ends_with_it(server, over_tcp, monkeypatch):
+    look_around, counted = findings.ask, []
+
+    def counting(*arguments, **options):
+        counted.append(sessions(server, over_tcp))
+        return look_around(*arguments, **options)
+
+    monkeypatch.setattr(findings, "ask", counting)
+    assert walked(over_tcp).error is None
+    assert counted == [1]
 
 
 def test_a_socket_has_neither_dns_nor_tls(server):
