@@ -174,8 +174,8 @@ def _accounts(root: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def make_sshd():
-    """Start as many servers as tests need, all with the same keys allowed; they are stopped when the run ends."""
+def start_sshd():
+    """Start servers, all with the same keys allowed; what nobody stopped is stopped when the run ends."""
     # the directory that sshd as root insists on; in a namespace each server has its own
     separation = os.geteuid() == 0 and not has_namespaces() and not SEPARATION.exists()
     if separation:
@@ -196,7 +196,7 @@ def make_sshd():
     )
     started = []
 
-    def make(options: str = "") -> Sshd:
+    def start(options: str = "") -> Sshd:
         root = Path(tempfile.mkdtemp(prefix="server", dir=base))
         root.chmod(0o711)
         keygen(root / "host_key")
@@ -210,8 +210,8 @@ def make_sshd():
         server.start()
         return server
 
-    make.keys = keys
-    yield make
+    start.keys = keys
+    yield start
     for server in started:
         server.stop()
     shutil.rmtree(base)
@@ -219,16 +219,30 @@ def make_sshd():
         SEPARATION.rmdir()
 
 
+@pytest.fixture
+def make_sshd(start_sshd):
+    """As many servers as a test needs; they end with it, and so do the logins that it froze and what they hold open."""
+    made = []
+
+    def make(options: str = "") -> Sshd:
+        made.append(start_sshd(options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
-def sshd(make_sshd) -> Sshd:
+def sshd(start_sshd) -> Sshd:
     """The server that most tests use; who changes it makes one of their own."""
-    return make_sshd()
+    return start_sshd()
 
 
 @pytest.fixture(scope="session")
-def ssh_keys(make_sshd) -> Path:
+def ssh_keys(start_sshd) -> Path:
     """The folder of ``plain``, ``locked``, ``certified`` (let in), and ``stranger`` (not let in)."""
-    return make_sshd.keys
+    return start_sshd.keys
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ WORLDS = {
     "regress": "regression_suite",
     "browser": "chromium",
     "keychain": "start_keychain",
-    "ssh": "make_sshd",
+    "ssh": "start_sshd",
     "pgbouncer": "make_pgbouncer",
     "compiled": "compiled",
     "sanitizers": "sanitizing_compiler",
