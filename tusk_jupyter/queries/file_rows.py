@@ -145,6 +145,7 @@ class FileSink(RowSink):
 
     def _write(self, decoder: Decoder) -> None:
         self._decoder = None
+        self._passed_on += decoder.nbytes
         if self._file is None:
             raise InternalError("rows came before their columns")
         try:

@@ -91,6 +91,7 @@ class _Flow:
             data = self.encoder.chunk()
         except UnfitError as error:
             self.unfit, data = error, b""
+        self.sink.nbytes += memoryview(data).nbytes if data is not None else 0
         self.sink.received = self.sink.kept = self.encoder.rows
         return data
 

@@ -46,6 +46,7 @@ class PartsSink(RowSink):
         with self._counting:
             self.received += rows
             self.kept += rows
+            self.nbytes = sum(part.nbytes for part in self._parts)
 
     def part_ended(self, part: RowSink) -> None:
         """Do what can be done for one part alone (on its worker)."""

@@ -54,7 +54,8 @@ class RowSink:
         self.columns: tuple[Column, ...] = ()
         self.received = 0
         self.kept = 0
-        self.nbytes = 0  # that are in memory, or have gone to a file
+        self.nbytes = 0  # of the rows that are in memory, or have gone to a file
+        self._passed_on = 0  # those of them that have
 
     @property
     def truncated(self) -> bool:
@@ -82,7 +83,7 @@ class RowSink:
         if take > 0:
             self._decoder.append(chunk, rows=take)
             self.kept += take
-            self.nbytes = self._decoder.nbytes
+            self.nbytes = self._passed_on + self._decoder.nbytes
             self._look(self.nbytes)
 
     def _look(self, nbytes: int) -> None:
