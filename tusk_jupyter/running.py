@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tusk_jupyter.errors import ConnectionLost, InvalidInput
+from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryTimeout
 from tusk_jupyter.events import QueryEvent
 from tusk_jupyter.queries import journal
 from tusk_jupyter.results.options import FrameOptions
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tusk_jupyter.connections.connection import Connection
-    from tusk_jupyter.errors import SshError
+    from tusk_jupyter.errors import SshError, TuskError
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.execution import Execution, Outcome
     from tusk_jupyter.queries.partition import Parallel
+    from tusk_jupyter.queries.progress import Wait
     from tusk_jupyter.queries.registry import Queries
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.storage.database import Database
 
 WATCHED_FROM_MS = 500
+_LOCK_TIMEOUT = "55P03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ def _ended(
     if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
         _name_tunnel(outcome.error, connection.name, broken)
     if execution is not None:
+        if outcome.error is not None and execution.seen.wait is not None:
+            _name_wait(outcome.error, execution.seen.wait)
         kernel.queries.unregister(execution.id)
         if kernel.events.are_heard:
             kernel.events.emit(_event(connection, execution, outcome))
@@ -197,6 +201,14 @@ def _ended(
         from tusk_jupyter.queries import commit
 
         commit.resolve(outcome.error, connection)
+
+
+def _name_wait(error: TuskError, wait: Wait) -> None:
+    """Say what a statement that was stopped had waited for; who was in a deadlock the server says itself."""
+    if isinstance(error, QueryCancelled | QueryTimeout) or error.sqlstate == _LOCK_TIMEOUT:
+        from tusk_jupyter.waits import waited
+
+        error.facts = (*error.facts, ("waited for", waited(wait)))
 
 
 def _name_tunnel(error: ConnectionLost, name: str, broken: SshError) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 import tusk_jupyter
 from tests.waiting import ask, wait_until
+from tusk_jupyter import running
 from tusk_jupyter.errors import TuskError
 
 
 class Flight:
     """Statements that run on threads of their own, as cells do in a kernel, until the test is over."""
 
-    def __init__(self, tusk) -> None:
+    def __init__(self, tusk, conninfo) -> None:
         self.tusk = tusk
+        self.conninfo = conninfo
         self.threads = []
 
     def run(self, statement, connection=None):
@@ -47,8 +50,9 @@ class Flight:
 
 
 @pytest.fixture
-def flight(tusk, connection):
-    flight = Flight(tusk)
+def flight(tusk, database, connection, monkeypatch):
+    monkeypatch.setattr(running, "WATCHED_FROM_MS", 0)  # the half second is in one test
+    flight = Flight(tusk, database)
     yield flight
     flight.close()
 
@@ -59,21 +63,22 @@ def sessions(database):
     with ExitStack() as stack:
 
         def opened(**more):
-            conn = stack.enter_context(psycopg.connect(database, autocommit=True, **more))
-            conn.cancelling = stack.callback(conn.cancel_safe)
-            return conn
+            return stack.enter_context(closing(psycopg.connect(database, autocommit=True, **more)))
 
         yield opened
 
 
-@contextmanager
-def in_a_thread(call):
-    """Do something that takes its time, and see that it ends."""
-    thread = threading.Thread(target=call)
-    thread.start()
-    yield
-    thread.join(20)
-    assert not thread.is_alive()
+@pytest.fixture
+def executions(tusk, monkeypatch):
+    """Every execution that begins, in their order."""
+    kept, register = [], tusk.queries.register
+
+    def keep(execution, **more):
+        kept.append(execution)
+        register(execution, **more)
+
+    monkeypatch.setattr(tusk.queries, "register", keep)
+    return kept
 
 
 def waits(execution):
@@ -132,3 +137,277 @@ def test_the_thread_and_its_connection_are_there_as_long_as_there_is_something_t
     wait_until(lambda: not watchers())
     wait_until(lambda: connection.pool.status().available == 1)
     assert connection.pool.on_wanted is None
+
+
+@pytest.mark.parametrize("options", ["", "--to {folder}/out.parquet", "--to {folder}/out.csv", "--parallel 2"])
+def test_the_bytes_so_far_are_those_of_all_rows_so_far(cells, executions, tmp_path, monkeypatch, options):
+    files = pytest.importorskip("tusk_jupyter.results.files")
+    monkeypatch.setattr(files, "ROWS_AT_ONCE", 1_000)
+    cells.run("%%sql\ncreate table numbers as select i, repeat('x', 100) as x from generate_series(1, 20000) i")
+    cells.run("%sql vacuum analyze numbers")
+
+    cells.run(f"%%sql {options.format(folder=tmp_path)}\nselect * from numbers")
+
+    execution = executions[-1]
+    assert execution.progress.rows == 20_000
+    assert 20_000 * 100 < execution.progress.nbytes < 20_000 * 200
+
+
+def test_the_bytes_of_a_load_are_those_that_were_sent(cells, executions):
+    cells.run("import pandas as pd; df = pd.DataFrame({'x': ['y' * 100] * 5000})")
+
+    cells.run("%tusk load df --to loaded")
+
+    assert 500_000 < executions[-1].progress.nbytes < 800_000
+
+
+def idle_in(other, *statements):
+    for statement in ("begin", *statements):
+        other.execute(statement)
+    return other.info.backend_pid
+
+
+def test_a_chain_of_three_is_followed_to_its_end(flight, sessions):
+    first, second, third = (sessions(application_name=name) for name in ("first", "second", "third"))
+    first.execute("create table a(); create table b(); create table c()")
+    idle_in(first, "lock table a")
+    idle_in(second, "lock table b")
+    second.pgconn.send_query(b"lock table a")
+    idle_in(third, "lock table c")
+    third.pgconn.send_query(b"lock table b")
+
+    wait = waits(flight.run("select from c"))
+
+    assert wait.what == "a lock on c"
+    assert [(h.level, h.application, h.state, h.remedy) for h in wait.holders] == [
+        (1, "third", "active", "cancel"),
+        (2, "second", "active", "cancel"),
+        (3, "first", "idle in transaction", "terminate"),
+    ]
+    assert wait.holders[1].query == "lock table a"
+
+
+def test_a_row_an_advisory_lock_and_a_key_are_named(flight, sessions):
+    other = sessions()
+    other.execute("create table orders(id int primary key, n int); insert into orders values (1, 1), (2, 2)")
+    idle_in(other, "update orders set n = 0 where id = 1", "insert into orders values (3, 3)")
+    other.execute("select pg_advisory_lock(42), pg_advisory_lock(-7), pg_advisory_lock(3, -4)")
+
+    for statement, what in (
+        ("update orders set n = 5 where id = 1", "a row of orders"),
+        ("insert into orders values (3, 5)", "another transaction to end"),
+        ("select pg_advisory_lock(42)", "advisory lock 42"),
+        ("select pg_advisory_lock(-7)", "advisory lock -7"),
+        ("select pg_advisory_lock(3, -4)", "advisory lock (3, -4)"),
+    ):
+        execution = flight.run(statement)
+        assert waits(execution).what == what
+        assert [h.pid for h in execution.seen.wait.holders] == [other.info.backend_pid]
+        execution.cancel()
+        wait_until(lambda: not flight.tusk.queries.active())
+
+
+def test_the_second_in_the_queue_for_a_row_waits_for_the_row_too(flight, sessions):
+    first, second = sessions(application_name="first"), sessions(application_name="second")
+    first.execute("create table orders(id int); insert into orders values (1)")
+    idle_in(first, "update orders set id = 2")
+    second.pgconn.send_query(b"update orders set id = 3")
+    wait_until(lambda: ask(flight.conninfo, "select count(*) > 0 from pg_locks where locktype = 'tuple'"))
+
+    wait = waits(flight.run("update orders set id = 4"))
+
+    assert wait.what == "a row of orders"
+    assert [(h.level, h.application) for h in wait.holders] == [(1, "second"), (2, "first")]
+
+
+def test_a_table_outside_the_search_path_has_its_schema(flight, sessions):
+    other = sessions()
+    other.execute('create schema "Odd one"; create table "Odd one".t()')
+    idle_in(other, 'lock table "Odd one".t')
+
+    assert waits(flight.run('select from "Odd one".t')).what == 'a lock on "Odd one".t'
+
+
+def test_a_schema_that_is_about_to_go_is_named(flight, sessions):
+    other = sessions()
+    other.execute("create schema closing")
+    idle_in(other, "drop schema closing")
+
+    assert waits(flight.run("create table closing.t()")).what in {"a lock on schema closing", "a lock on a schema"}
+
+
+def test_two_connections_of_one_notebook_that_block_each_other_are_named(flight, database):
+    other = tusk_jupyter.connect(database + " application_name=other", name="shop2")
+    tusk_jupyter.sql("create table orders()", "shop2")
+    tusk_jupyter.sql("begin; lock table orders", "shop2")
+
+    execution = flight.run("select from orders", "db")
+
+    [holder] = waits(execution).holders
+    assert (holder.connection, holder.pid) == ("shop2", other.live_session.backend_pid)
+    assert holder.remedy is None  # COMMIT there loses nothing
+
+
+def test_a_prepared_transaction_has_a_name_and_no_process(flight, sessions):
+    other = sessions()
+    other.execute("create table orders(id int)")
+    idle_in(other, "insert into orders values (1)", "prepare transaction 'ship it'")
+    try:
+        [holder] = waits(flight.run("alter table orders add n int")).holders
+    finally:
+        other.execute("rollback prepared 'ship it'")
+
+    assert (holder.pid, holder.level, holder.user, holder.remedy) == (0, 1, "tester", None)
+    assert holder.state == "prepared transaction 'ship it'"
+    assert 0 <= holder.transaction_s < 60
+
+
+def test_what_ran_into_a_time_out_says_what_it_waited_for(flight, sessions, cells):
+    other = sessions(application_name="psql")
+    other.execute("create table orders(id int)")
+    pid = idle_in(other, "lock table orders")
+
+    for statement in ("set statement_timeout = 700", "set statement_timeout = 0; set lock_timeout = 700"):
+        cells.run(f"%sql {statement}")
+        reply = cells.run("%sql select from orders", ok=False)
+        facts = dict(reply.exception.facts)
+        assert facts["waited for"].startswith(
+            f"a lock on orders, held by pid {pid}, tester (psql), idle in transaction for "
+        )
+    cells.run("%sql set lock_timeout = 0")
+    reply = cells.run("%%sql --timeout 700ms\nselect from orders", ok=False)
+    assert dict(reply.exception.facts)["waited for"].startswith("a lock on orders, held by pid")
+
+
+def test_what_was_cancelled_says_what_it_waited_for(flight, sessions):
+    other = sessions()
+    other.execute("create table orders(id int)")
+    idle_in(other, "insert into orders values (1)", "prepare transaction 'ship it'")
+    try:
+        execution = flight.run("alter table orders add n int")
+        waits(execution)
+        execution.cancel()
+        [error] = wait_until(lambda: execution.results)
+    finally:
+        other.execute("rollback prepared 'ship it'")
+
+    said = dict(error.facts)["waited for"]
+    assert said.startswith("a lock on orders, held by prepared transaction 'ship it' for ")
+    assert said.endswith("which COMMIT PREPARED or ROLLBACK PREPARED ends")
+
+
+def test_own_connections_are_said_to_be_own_in_the_error(flight, database):
+    tusk_jupyter.connect(database + " application_name=other", name="shop2")
+    tusk_jupyter.sql("create table orders(); begin; lock table orders", "shop2")
+    execution = flight.run("select from orders", "db")
+    waits(execution)
+
+    execution.cancel()
+
+    [error] = wait_until(lambda: execution.results)
+    assert "held by your own connection shop2, idle in transaction" in dict(error.facts)["waited for"]
+
+
+def relieved(flight, execution):
+    [holder] = waits(execution).holders
+    return flight.tusk.watching.relieve(execution, holder)
+
+
+def test_a_statement_in_the_way_is_cancelled(flight, sessions):
+    other = sessions()
+    other.execute("create table orders(id int)")
+    other.execute("begin")
+    other.execute("lock table orders")
+    other.pgconn.send_query(b"do $$ begin perform pg_sleep(60); end $$")
+    execution = flight.run("select from orders")
+    assert waits(execution).holders[0].remedy == "cancel"
+
+    said = relieved(flight, execution)
+
+    assert said == f"asked pid {other.info.backend_pid} to cancel its statement"
+    assert other.pgconn.get_result().error_field(psycopg.pq.DiagnosticField.SQLSTATE) == b"57014"
+    assert not other.closed
+    # what failed holds its locks no more
+    wait_until(lambda: execution.results)
+
+
+def test_one_that_is_idle_in_its_transaction_is_ended(flight, sessions):
+    other = sessions()
+    other.execute("create table orders(id int)")
+    pid = idle_in(other, "lock table orders")
+    execution = flight.run("select from orders")
+
+    assert relieved(flight, execution) == f"ended pid {pid}: its transaction is undone"
+
+    wait_until(lambda: execution.results)
+    with pytest.raises(psycopg.OperationalError):
+        other.execute("select 1")
+
+
+def test_one_that_was_replaced_or_has_changed_is_left_alone(flight, sessions, database):
+    other = sessions()
+    other.execute("create table orders(id int)")
+    pid = idle_in(other, "lock table orders")
+    execution = flight.run("select from orders")
+    [holder] = waits(execution).holders
+    relieve = flight.tusk.watching.relieve
+
+    assert relieve(execution, replace(holder, backend_start="2001-01-01 00:00:00+00")) == (
+        f"pid {pid} is gone already: nothing was done"
+    )
+    assert relieve(execution, replace(holder, remedy="cancel")).startswith(f"pid {pid} runs no statement any more")
+    bystander = sessions()
+    start = ask(database, "select backend_start::text from pg_stat_activity where pid = %s", bystander.info.backend_pid)
+    said = relieve(execution, replace(holder, pid=bystander.info.backend_pid, backend_start=start))
+    assert said == f"pid {bystander.info.backend_pid} is no longer in the way: nothing was done"
+    other.pgconn.send_query(b"select pg_sleep(60)")
+    wait_until(lambda: execution.seen.wait.holders[0].state == "active")
+    assert relieve(execution, holder) == f"pid {pid} runs a statement again: nothing was done"
+
+    assert bystander.execute("select 1").fetchone() == (1,)
+    assert ask(database, "select count(*) from pg_stat_activity where pid = %s", pid) == 1
+    execution.cancel()
+    wait_until(lambda: execution.results)
+    assert relieve(execution, holder) == "the statement does not wait any more: nothing was done"
+
+
+@pytest.fixture
+def low_role(database):
+    """A role that may not see what others do."""
+    name = "watch_low"
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(f"create role {name} login")
+        conn.execute(f"grant create on schema public to {name}")
+    yield name
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = %s", [name])
+        conn.execute(f"drop owned by {name}")
+        conn.execute(f"drop role {name}")
+
+
+def test_a_role_sees_and_ends_no_more_than_it_may(flight, sessions, database, low_role):
+    other = sessions(application_name="psql")
+    other.execute(f"create table orders(id int); grant all on orders to {low_role}")
+    pid = idle_in(other, "lock table orders")
+    tusk_jupyter.connect(database.replace("user=tester", f"user={low_role}"), name="low")
+
+    execution = flight.run("select from orders", "low")
+
+    [holder] = waits(execution).holders
+    assert (holder.pid, holder.user, holder.application) == (pid, "tester", "psql")
+    assert (holder.query, holder.state, holder.remedy) == (None, None, None)
+    said = flight.tusk.watching.relieve(execution, replace(holder, remedy="terminate", backend_start="2001-01-01+00"))
+    assert said == f"pid {pid} is gone already: nothing was done"
+    assert other.execute("select 1").fetchone() == (1,)
+
+
+def test_a_role_may_end_what_is_its_own(flight, sessions, database, low_role):
+    other = sessions(user=low_role)
+    other.execute("create table orders(id int)")
+    pid = idle_in(other, "lock table orders")
+    tusk_jupyter.connect(database.replace("user=tester", f"user={low_role}"), name="low")
+
+    execution = flight.run("select from orders", "low")
+
+    assert relieved(flight, execution) == f"ended pid {pid}: its transaction is undone"
+    wait_until(lambda: execution.results)

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +131,10 @@ class Execution:
     @property
     def progress(self) -> Progress:
         """How far it has come by now."""
-        return Progress(self.state, self.elapsed_ms / 1000, self.rows, self._sink.nbytes, self.seen)
+        rows, seen = self.rows, self.seen
+        if seen.expected_rows is not None and rows > seen.expected_rows:
+            seen = replace(seen, expected_rows=None)
+        return Progress(self.state, self.elapsed_ms / 1000, rows, self._sink.nbytes, seen)
 
     @property
     def backend_pids(self) -> tuple[int, ...]:

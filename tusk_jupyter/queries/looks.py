@@ -80,7 +80,7 @@ select 'lock', pg_catalog.to_jsonb(k) from (
   where (select is_any from waits) and l.pid in (select pid from ours) and (not l.granted or l.locktype = 'tuple')
 ) k
 """
-# they have no process: pg_blocking_pids says 0, and their transaction stands where a backend has its number
+# they have no process, and pg_blocking_pids says 0: what they are is the one whose lock on its own number goes with it
 _PREPARED: Final = """
 select 'prepared', pg_catalog.to_jsonb(x) from (
   select distinct w.pid as waiter, p.gid, p.owner,
@@ -89,7 +89,9 @@ select 'prepared', pg_catalog.to_jsonb(x) from (
     and (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid,
       w.objsubid) is not distinct from (g.locktype, g.database, g.relation, g.page, g.tuple, g.virtualxid,
       g.transactionid, g.classid, g.objid, g.objsubid)
-  join pg_catalog.pg_prepared_xacts p on p.transaction::text = pg_catalog.split_part(g.virtualtransaction, '/', 2)
+  join pg_catalog.pg_locks t on t.pid is null and t.locktype = 'transactionid'
+    and t.virtualtransaction = g.virtualtransaction
+  join pg_catalog.pg_prepared_xacts p on p.transaction::text = t.transactionid::text
   where (select is_any from waits) and not w.granted and w.pid in (select waiter from chain where pid = 0)
 ) x
 """

@@ -29,7 +29,7 @@ import psycopg
 from tusk_jupyter.connections import forking, liveness
 from tusk_jupyter.errors import PoolTimeout, TuskError
 from tusk_jupyter.events import QueryEvent
-from tusk_jupyter.queries import looks, sights
+from tusk_jupyter.queries import looks, relief, sights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.registry import Connections
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.execution import Execution
-    from tusk_jupyter.queries.progress import Seen
+    from tusk_jupyter.queries.progress import Holder, Seen
 
     Opened = psycopg.Connection[Any]
     Request = Callable[["Opened"], Any]
@@ -92,6 +92,17 @@ class Watching:
         if watch is not None:
             watch.ask(watch.look, FRESH_S)
         return {execution.id: execution.seen for execution in executions}
+
+    def relieve(self, execution: Execution, holder: Holder) -> str:
+        """Cancel or terminate who stands in the way of an execution, if it is still so; return what came of it.
+
+        From any thread, bounded to a few seconds.
+        """
+        watch = next((each for each in list(self._watches.values()) if each.has(execution)), None)
+        if watch is None or execution.state != "running":
+            return "the statement does not wait any more: nothing was done"
+        said = watch.ask(lambda conn: watch.relieve(conn, execution, holder), ANSWER_S)
+        return said if said is not None else relief.NO_ANSWER
 
     def close(self) -> None:
         """End every watch; closing twice is fine."""
@@ -294,6 +305,11 @@ class Watch:
             if seen is not None and execution.state == "running":
                 execution.seen = seen
         return True
+
+    def relieve(self, conn: Opened, execution: Execution, holder: Holder) -> str:
+        """Stop who stands in the way of an execution; :raises psycopg.Error: when the connection is lost."""
+        version_num = self._server.version_num
+        return relief.relieve(conn, execution.backend_pids, holder, version_num=version_num, limit_s=TIMEOUT_S)
 
     def _answer(self, conn: Opened) -> None:
         while self._requests:
