@@ -70,6 +70,8 @@ class TuskMagics(Magics):  # type: ignore[misc]
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a panel with where it came from
             found = sql.unexpected(error)
+        finally:
+            self.output.settle(over=True)
         raise found
 
     @no_var_expand
@@ -87,7 +89,10 @@ class TuskMagics(Magics):  # type: ignore[misc]
         from tusk_jupyter.magics.tusk import TuskCommands
 
         scrub_history(self.shell, line)  # a URL may stand where a name belongs
-        return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
+        try:
+            return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
+        finally:
+            self.output.settle(over=True)
 
     def _connect(self, line: str, local_ns: Mapping[str, Any]) -> None:
         from tusk_jupyter.magics import connect, sql

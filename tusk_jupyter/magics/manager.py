@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tusk_jupyter.magics.front_end import cell_id
 from tusk_jupyter.magics.manager_desk import Desk
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(tusk: Tusk, shell: Any, output: CellOutput) -> None:
 
         widget = desk.add(
             lambda view, receive: connection_manager.create(view, on_message=receive),
-            _cell_id(shell),
+            cell_id(shell),
         )
     except ImportError:
         output.show(replace(now, notes=(*now.notes, _INSTALL)))
@@ -69,10 +70,3 @@ def _after_cell(_result: Any) -> None:
     # what a cell saved, renamed or began has no event
     if _desk is not None:
         _desk.refresh()
-
-
-def _cell_id(shell: Any) -> str | None:
-    kernel = getattr(shell, "kernel", None)
-    parent = kernel.get_parent() if kernel is not None and hasattr(kernel, "get_parent") else {}
-    found = parent.get("metadata", {}).get("cellId") if isinstance(parent, dict) else None
-    return found if isinstance(found, str) else None

@@ -6,10 +6,15 @@ which IPython shows after the magic has returned: it waits for ``post_run_cell``
 keychain want said once finds a cell to be said in, and an error that left the
 cell gets its panel: an error that the user's code caught never comes that far, and shows none. (Displaying the panel
 before raising, the usual way, would show it for caught errors as well.)
+
+A statement that takes longer than :data:`LIVE_MS` has a live line meanwhile (:mod:`~tusk_jupyter.magics.live`); for
+shorter ones nothing of it is imported. What is shown next may take over the output in which the line was.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -22,12 +27,18 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.session import Transaction
     from tusk_jupyter.errors import Diagnostic
+    from tusk_jupyter.magics.live import CellLine, Relieve
+    from tusk_jupyter.magics.live_terminal import TerminalLine
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Step
     from tusk_jupyter.widgets.notices import NoticeLine
     from tusk_jupyter.widgets.result_footer import Footer, Lines, TransactionNote
 
 UPDATE_S = 0.1
+LIVE_MS = 500
+UNSENT_MS = 2000  # before it is sent: the first statement of a kernel waits for imports, which is nothing to be told
+log = logging.getLogger("tusk_jupyter.output")
+_OURS = re.compile(r"\s*%%t?sql\b")  # a cell in which nothing else can have shown anything
 
 
 @dataclass(slots=True)
@@ -44,9 +55,12 @@ class _Heard:
 class CellOutput:
     """The outputs of the cell that runs now; one object per kernel, emptied by ``post_run_cell``."""
 
-    def __init__(self, shell: Any, *, notices: Callable[[], list[str]]) -> None:
+    def __init__(self, shell: Any, *, notices: Callable[[], list[str]], relieve: Relieve | None = None) -> None:
         self._shell = shell
         self._notices = notices
+        self._relieve = relieve
+        self._live: CellLine | TerminalLine | None = None
+        self._live_failed = False
         self._lines: Lines | None = None
         self._handle: Any = None
         self._drawn = 0.0
@@ -67,10 +81,8 @@ class CellOutput:
 
     def show_for_now(self, bundle: Any) -> Any:
         """Display something in its place and return the handle that replaces it; not for a terminal."""
-        from IPython.display import display
-
         self._close_lines()
-        return display(bundle, display_id=True)
+        return self._displayed(bundle)
 
     def say(self, line: str, *notes: str, tone: str = "quiet") -> None:
         """Show a line of ours, with notes below it."""
@@ -84,8 +96,32 @@ class CellOutput:
         self.show(panel(error))
 
     def tick(self, execution: Execution) -> None:
-        """Show what has arrived since the last look."""
+        """Show what has arrived since the last look, and how far a long statement has come."""
         self._tell(execution)
+        after_ms = UNSENT_MS if execution.state == "waiting" else LIVE_MS
+        if execution.elapsed_ms >= after_ms and not self._live_failed:
+            try:
+                self._live_line().draw(execution)
+            except Exception as error:  # noqa: BLE001 - what is shown meanwhile must not cost the statement
+                log.warning("no live line: %s: %s", type(error).__name__, error)
+                self._live_failed = True
+
+    def settle(self, *, over: bool = False) -> None:
+        """Hide the live line of a statement that has ended; ``over``: and so has the magic that ran it."""
+        if self._live is not None:
+            self._live.rest(over=over)
+
+    def _live_line(self) -> CellLine | TerminalLine:
+        if self._live is None:
+            if self.terminal:
+                from tusk_jupyter.magics.live_terminal import TerminalLine
+
+                self._live = TerminalLine()
+            else:
+                from tusk_jupyter.magics.live import CellLine
+
+                self._live = CellLine(self._shell, self._relieve)
+        return self._live
 
     def _tell(self, execution: Execution) -> None:
         """Show the first notices of a statement while it runs, and how many there are besides."""
@@ -149,7 +185,9 @@ class CellOutput:
         self._close_lines()
         pending, self._pending = self._pending, None
         if pending is not None:
-            self._display(pending)
+            self._display(pending, free=_showed_nothing(result))
+        if self._live is not None:
+            self._live.close()
         for line in self._notices():
             self.say(line, tone="warn")
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
@@ -165,16 +203,18 @@ class CellOutput:
         if self.terminal:
             self._display(footer)
         elif self._handle is None:
-            from IPython.display import display
-
-            self._handle = display(self._lines, display_id=True)
+            self._handle = self._displayed(self._lines)
         else:
             self._handle.update(self._lines)
 
     def _close_lines(self) -> None:
         self._lines, self._handle = None, None
 
-    def _display(self, bundle: Any) -> None:
+    def _display(self, bundle: Any, *, free: bool = False) -> None:
+        place = self._live.place(free=free) if self._live is not None else None
+        if place is not None:
+            place.update(bundle)
+            return
         if self.terminal and hasattr(bundle, "text"):
             sys.stdout.write(bundle.text() + "\n")
             return
@@ -182,12 +222,28 @@ class CellOutput:
 
         display(bundle)
 
+    def _displayed(self, bundle: Any) -> Any:
+        """Display something and return the handle that replaces it."""
+        place = self._live.place() if self._live is not None else None
+        if place is not None:
+            place.update(bundle)
+            return place
+        from IPython.display import display
+
+        return display(bundle, display_id=True)
+
 
 def panel(error: TuskError | QueryInterrupted) -> Any:
     """Return an error's panel."""
     from tusk_jupyter.widgets.error_panel import ErrorPanel
 
     return ErrorPanel.from_error(error)
+
+
+def _showed_nothing(result: Any) -> bool:
+    """Return whether a cell was ours alone, and had neither a value nor an error."""
+    source = getattr(getattr(result, "info", None), "raw_cell", None) or ""
+    return getattr(result, "success", False) and result.result is None and _OURS.match(source) is not None
 
 
 def _lines(lines: Lines | None) -> Lines:

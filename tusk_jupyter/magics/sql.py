@@ -142,6 +142,7 @@ class _Cell:
         value: Any = None
         shown = False
         for step in self._steps(connection):
+            self._output.settle()
             result = step.outcome.result
             if step.outcome.error is not None:
                 if held is not None and step.fatal:

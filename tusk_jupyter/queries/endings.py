@@ -92,7 +92,7 @@ def _timed_out(stop: Stop) -> str:
 
 def cancelled(error: TuskError, stop: Stop) -> TuskError:
     """Return ``error`` with words for the stop that was asked for here."""
-    asked = "interrupted" if stop.reason == "interrupt" else "cancelled"
+    asked = {"interrupt": "interrupted", "button": "stopped by the button"}.get(stop.reason or "", "cancelled")
     error.message = f"{asked} after {stop.elapsed_ms / 1000:.1f} s"
     error.args = (error.message,)
     return error
