@@ -142,6 +142,35 @@ class Job:
             execution.cancel()
         return True
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for its end, at most ``timeout`` seconds, and return whether it has ended.
+
+        :raises KeyboardInterrupt: on an interrupt; it goes on.
+        """
+        if self._ended.done():
+            return True
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        interrupted = False
+
+        def stop(_count: int) -> bool:
+            nonlocal interrupted
+            interrupted = True
+            return True
+
+        done = interrupts.wait(
+            self._ended,
+            on_interrupt=stop,
+            on_tick=lambda: deadline is not None and time.monotonic() >= deadline,
+        )
+        if interrupted:
+            raise QueryInterrupted(
+                QueryCancelled(
+                    f"stopped waiting for job {self.id[:8]}, which goes on",
+                    advice="`job.cancel()` stops it; so does `%tusk cancel`, with its id.",
+                )
+            )
+        return done
+
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end and return the last result that has rows, else the last one.
 
@@ -184,29 +213,7 @@ class Job:
         return self.df()
 
     def _wait(self, timeout: float | None) -> None:
-        if self._ended.done():
-            return
-        deadline = time.monotonic() + timeout if timeout is not None else None
-        interrupted = False
-
-        def stop(_count: int) -> bool:
-            nonlocal interrupted
-            interrupted = True
-            return True
-
-        done = interrupts.wait(
-            self._ended,
-            on_interrupt=stop,
-            on_tick=lambda: deadline is not None and time.monotonic() >= deadline,
-        )
-        if interrupted:
-            raise QueryInterrupted(
-                QueryCancelled(
-                    f"stopped waiting for job {self.id[:8]}, which goes on",
-                    advice="`job.cancel()` stops it; so does `%tusk cancel`, with its id.",
-                )
-            )
-        if not done:
+        if not self.wait(timeout):
             waited = timeout or 0.0
             raise StillRunningError(f"job {self.id[:8]} has not ended within {waited:g} s", duration_s=waited)
 
