@@ -36,7 +36,7 @@ PLANS: dict[str, tuple[Callable[..., Measurement], ...]] = {
     "into-table": (into_table.plan,),
     "to-file": (to_file.plan,),
     "history": (history.plan,),
-    "soak": (soak.plan,),
+    "soak": (soak.plan, soak.background_plan),
 }
 PACKAGES = (
     "tusk-jupyter",

@@ -14,5 +14,6 @@ TO_FILE = "`--to` Parquet, 5 GB of rows: wall ÷ raw read"
 FLAT = "… its peak memory ÷ that of a tenth of the rows"
 PARALLEL = "`--parallel 2` ÷ raw read on one connection"
 SOAK = "soak: wrong results, rows, sessions, numbers, or anything left"
+SOAK_BACKGROUND = "soak of the background: wrong results, rows, states, numbers, or anything left"
 
-ROWS = (WALL, JUPYSQL, PEERS, CPU, PEAK, PYTHON, SMALL, LOAD, TO_FILE, FLAT, PARALLEL, SOAK)
+ROWS = (WALL, JUPYSQL, PEERS, CPU, PEAK, PYTHON, SMALL, LOAD, TO_FILE, FLAT, PARALLEL, SOAK, SOAK_BACKGROUND)

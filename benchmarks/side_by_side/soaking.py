@@ -77,6 +77,8 @@ class Report:
 class Soak:
     """One run: ``run()`` returns its report."""
 
+    pool_size = 3
+
     def __init__(
         self, conninfo: str, *, seconds: float, seed: int, threads: int = 10, pace: Pace | None = None
     ) -> None:
@@ -112,22 +114,15 @@ class Soak:
 
     def _connect(self, name: str) -> Connection:
         return tusk_jupyter.connect(
-            self._conninfo, name=name, application_name=APPLICATION, pool_size=3, pool_timeout="10s"
+            self._conninfo, name=name, application_name=APPLICATION, pool_size=self.pool_size, pool_timeout="10s"
         )
 
     def _disturbed(self) -> None:
-        jobs: list[Callable[[random.Random], None]] = [
-            *(lambda chance, name=name: self._work(name, chance) for name in self._names),  # type: ignore[misc]
-            self._cancel,
-            self._kill,
-            self._restart,
-            self._poll,
-        ]
         threads = [
             threading.Thread(
-                target=self._guarded, args=(job, random.Random(self._seed + number)), name=f"soak-{number}"
+                target=self._guarded, args=(act, random.Random(self._seed + number)), name=f"soak-{number}"
             )
-            for number, job in enumerate(jobs)
+            for number, act in enumerate(self._acting())
         ]
         for thread in threads:
             thread.daemon = True
@@ -142,6 +137,16 @@ class Soak:
             if thread.is_alive():
                 stack = "".join(traceback.format_stack(frames[thread.ident or 0]))
                 self._complain(f"{thread.name} hangs:\n{stack}")
+
+    def _acting(self) -> list[Callable[[random.Random], None]]:
+        """Return what is done until it is over, each on a thread of its own."""
+        return [
+            *(lambda chance, name=name: self._work(name, chance) for name in self._names),  # type: ignore[misc]
+            self._cancel,
+            self._kill,
+            self._restart,
+            self._poll,
+        ]
 
     def _guarded(self, job: Callable[[random.Random], None], chance: random.Random) -> None:
         try:
@@ -292,7 +297,10 @@ class Soak:
                 right = 0 <= now.available <= now.size <= now.max_size and now.waiting >= 0
                 self._check(right, f"{pool.name}: {now}")
                 self._count("status looked at")
-            self._most = [max(self._most[0], threading.active_count()), max(self._most[1], _files())]
+            self._count_most()
+
+    def _count_most(self) -> None:
+        self._most = [max(self._most[0], threading.active_count()), max(self._most[1], _files())]
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -321,7 +329,7 @@ class Soak:
         def agree() -> bool:
             return len(self._pids()) == sum(pool.status().size for pool in pools)
 
-        if not _comes_true(agree):
+        if not comes_true(agree):
             said = {pool.name: asdict(pool.status()) for pool in pools}
             self._complain(f"the server has {len(self._pids())} sessions, status says {said}")
 
@@ -333,11 +341,11 @@ class Soak:
         def left() -> list[str]:
             return [thread.name for thread in threading.enumerate() if thread not in threads]
 
-        if not _comes_true(lambda: not self._pids()):
+        if not comes_true(lambda: not self._pids()):
             self._complain(f"sessions are left on the server: {self._pids()}")
-        if not _comes_true(lambda: not left()):
+        if not comes_true(lambda: not left()):
             self._complain(f"threads are left: {left()}")
-        if not _comes_true(lambda: len(_named()) <= files):
+        if not comes_true(lambda: len(_named()) <= files):
             self._complain(f"{files} files were open, and now there are {_named()}")
 
     # -- by-standers ----------------------------------------------------------------------------------------------
@@ -365,7 +373,7 @@ class Soak:
             self._wrong.append(text)
 
 
-def _comes_true(condition: Callable[[], bool]) -> bool:
+def comes_true(condition: Callable[[], bool]) -> bool:
     """Wait for what takes the server or a thread a moment."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
@@ -405,9 +413,9 @@ def restart(conninfo: str, mode: str) -> None:
     subprocess.run(command, check=True, cwd="/", stdin=quiet, stdout=quiet, stderr=quiet, **ids)
 
 
-def main() -> None:
+def main(kind: type[Soak] = Soak) -> None:
     """Run what the argument says, as JSON, and print the report, as JSON."""
-    print(json.dumps(asdict(Soak(**json.loads(sys.argv[1])).run())))
+    print(json.dumps(asdict(kind(**json.loads(sys.argv[1])).run())))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution
 
 
+_IN_FLIGHT = ("waiting", "running")
+
+
 @dataclass(frozen=True, slots=True)
 class Active:
     """One query in flight; ``sql`` with passwords masked, as in the history."""
@@ -80,7 +83,8 @@ class Queries:
         with self._lock:
             executions = [e for e in self._executions.values() if e.id not in self._of_jobs]
             jobs = list(self._jobs.values())
-        return [*map(_active, executions), *(job.active() for job in jobs)]
+        found = [*map(_active, executions), *(job.active() for job in jobs)]
+        return [each for each in found if each.state in _IN_FLIGHT]  # some have ended meanwhile
 
     def cancel(self, query_id: str) -> bool:
         """Ask the server to stop a query; ``False`` when there is none of that id (a unique beginning will do)."""
