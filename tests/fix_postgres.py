@@ -74,10 +74,11 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         self.run("pg_ctl", "-D", str(self.root / "data"), "-m", mode, "-w", "stop")
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         # the server must not keep our pipes open, or waiting for pg_ctl would be waiting for the server
+        data, log = str(self.root / "data"), str(self.root / "log")
         subprocess.run(
-            [str(self.bin / "pg_ctl"), "-D", str(self.root / "data"), "-l", str(self.root / "log"), "-w", "start"],
+            [str(self.bin / "pg_ctl"), "-D", data, "-l", log, "-w", "start", *more],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

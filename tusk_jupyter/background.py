@@ -138,8 +138,7 @@ def _on(conn: psycopg.Connection[object], task: Task, job: Job) -> None:
     from tusk_jupyter.connections.session import Session
 
     session = Session(conn, name=task.connection.name, is_direct=task.pool.is_direct)
-    if task.connection.server is not None:
-        session.statement_timeout_ms = task.connection.server.statement_timeout_ms
+    session.use_time_outs(task.connection.time_outs)
     left_open: Transaction | None = None
     try:
         job.begin(session)

@@ -14,7 +14,7 @@
     ├── SshError                  ssh             host key, key, agent, hop, dead tunnel
     ├── QueryFailed               query           any server error, with its SQLSTATE
     │   ├── QueryCancelled        query           Stop, interrupt, cancel
-    │   └── QueryTimeout          query           a statement or client time-out (a lock time-out is 55P03, as NOWAIT)
+    │   └── QueryTimeout          query           a time-out of the cell, the statement or a lock
     ├── StorageError              storage         the local SQLite file
     │   └── MigrationError        storage
     ├── KeyringError              keyring         the OS keychain
@@ -236,9 +236,10 @@ class ConnectionTimeout(ConnectionFailed):
 
 
 class ConnectionLost(TuskError):
-    """The session ended while it was in use."""
+    """The session ended while it was in use; ``setting`` names the time-out of the server's that ended it."""
 
     kind = "connection"
+    setting: str | None = None
     default_advice = "The next cell gets a new session. Run again what the lost one held: temp tables, SETs, BEGIN."
 
 
@@ -304,8 +305,12 @@ class QueryCancelled(QueryFailed):
 
 
 class QueryTimeout(QueryFailed):
-    """The statement was stopped because it ran, or waited, for too long."""
+    """The statement was stopped because it ran, or waited, for too long.
 
+    ``setting`` names the time-out: ``statement_timeout``, ``lock_timeout``, or ``--timeout``, the cell's own.
+    """
+
+    setting: str | None = None
     default_advice = "Allow more with --timeout (this cell) or SET statement_timeout (the session), or do less."
 
 

@@ -315,7 +315,7 @@ def test_killed_while_idle_says_that_nothing_was_sent(cells, database):
     terminate(database, session_pid(cells))
     reply = cells.run("%sql insert into t values (1)", ok=False)
     assert isinstance(reply.exception, ConnectionLost)
-    assert str(reply.exception).endswith("was lost: terminating connection due to administrator command")
+    assert str(reply.exception).endswith("was lost: terminating connection due to administrator command (57P01)")
     assert "The statement was not sent" in reply.displayed[-1]
     assert "temp tables" in reply.displayed[-1]
     assert ask(database, "select count(*) from t") == 0

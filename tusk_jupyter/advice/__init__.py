@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.errors import Diagnostic
 
-__all__ = ["advice_for", "condition_name"]
+__all__ = ["advice_for", "condition_name", "identifier"]
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _VERB = re.compile(r"[\s(]*([A-Za-z]+)")
@@ -158,7 +158,7 @@ def _denied(diag: Diagnostic, statement: str) -> str | None:
     if right is None:
         return None
     kind = "table" if kind in _RELATIONS else kind
-    grant = f"GRANT {right} ON {kind.upper().replace('-', ' ')} {_identifier(name)} TO role"
+    grant = f"GRANT {right} ON {kind.upper().replace('-', ' ')} {identifier(name)} TO role"
     return f"Its owner or an administrator can allow it: {_code(grant)}, with the role from `select current_user`."
 
 
@@ -175,7 +175,7 @@ def _table_right(statement: str) -> str | None:
 def _not_null(diag: Diagnostic, statement: str) -> str | None:
     if not diag.column_name or not diag.table_name:
         return None
-    column = _code(_identifier(diag.column_name))
+    column = _code(identifier(diag.column_name))
     if _verb(statement) == "alter":
         return f"Some rows have no {column} yet: fill them first, with `UPDATE … WHERE … IS NULL`."
     return f"Give {column} a value: it takes no NULL."
@@ -185,7 +185,7 @@ def _foreign_key(diag: Diagnostic, statement: str) -> str | None:
     verb = _verb(statement)
     if not diag.table_name or not diag.constraint_name:
         return None
-    table = _code(_identifier(diag.table_name, diag.schema_name))
+    table = _code(identifier(diag.table_name, diag.schema_name))
     if verb == "delete":
         return f"Rows of {table} still refer to it: delete or change those first (`ON DELETE CASCADE` would do it)."
     if verb in {"insert", "copy"}:
@@ -198,7 +198,7 @@ def _unique(diag: Diagnostic, statement: str) -> str | None:
     if verb in {"create", "alter"}:
         return "There are duplicates already, and DETAIL names one: remove them first."
     if verb == "insert" and diag.constraint_name:
-        clause = f"ON CONFLICT ON CONSTRAINT {_identifier(diag.constraint_name)} DO NOTHING"
+        clause = f"ON CONFLICT ON CONSTRAINT {identifier(diag.constraint_name)} DO NOTHING"
         return f"A row with this key is there already (DETAIL). {_code(clause)} skips it, `DO UPDATE SET …` changes it."
     return None
 
@@ -218,11 +218,11 @@ def _verb(statement: str) -> str:
     return match[1].lower() if match else ""
 
 
-def _identifier(name: str, schema: str | None = None) -> str:
+def identifier(name: str, schema: str | None = None) -> str:
     """Return a name as PostgreSQL reads it back, qualified if a schema is given."""
     plain = _PLAIN.fullmatch(name) and name not in RESERVED
     quoted = name if plain else '"{}"'.format(name.replace('"', '""'))
-    return f"{_identifier(schema)}.{quoted}" if schema else quoted
+    return f"{identifier(schema)}.{quoted}" if schema else quoted
 
 
 def _literal(quoted: str) -> str:

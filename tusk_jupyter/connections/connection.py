@@ -10,6 +10,7 @@ import logging
 import threading
 import uuid
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.pool import ConnectionPool
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.connections.target import Target
+    from tusk_jupyter.connections.time_outs import TimeOut
     from tusk_jupyter.events import Events
     from tusk_jupyter.secret import Secret
 
@@ -186,12 +188,26 @@ class Connection:
         session = Session(conn, name=self.name, is_direct=info.pooler is None)
         if info.keeps_sessions:
             session.backend_pid = info.backend_pid
-        session.statement_timeout_ms = info.statement_timeout_ms
+        session.use_time_outs(self._time_outs_of(info))
         self._session, self.server, self.error = session, info, None
         self._untold = (*filter(None, (info.waited,)), *info.greeted)
         self.pool.is_direct = info.pooler is None
         self._change("connected")
         return session
+
+    @property
+    def time_outs(self) -> dict[str, TimeOut]:
+        """The time-outs that each connection begins with, as far as the server has been asked."""
+        return self._time_outs_of(self.server) if self.server is not None else {}
+
+    def _time_outs_of(self, info: ServerInfo) -> dict[str, TimeOut]:
+        """Mark the time-outs that are this connection's own: to the server they are what any SET has made."""
+        settings = self.target.settings
+        given = {"statement_timeout": settings.statement_timeout, "lock_timeout": settings.lock_timeout}
+        return {
+            name: replace(one, source="connection") if given.get(name) and one.source == "session" else one
+            for name, one in info.time_outs.items()
+        }
 
     def _reset(self) -> tuple[bytes, ...]:
         """Return what makes a connection of the pool as new; DISCARD ALL takes our own settings as well."""

@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from tusk_jupyter.connections import encryption, failures, liveness, powers, service_file, tls_files, tls_paths
+from tusk_jupyter.connections import (
+    encryption,
+    failures,
+    liveness,
+    powers,
+    service_file,
+    time_outs,
+    tls_files,
+    tls_paths,
+)
 from tusk_jupyter.connections.diagnoses import Reached
 from tusk_jupyter.connections.keywords import KEYWORDS
 from tusk_jupyter.connections.patience import Patience
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.conninfo import Conninfo
     from tusk_jupyter.connections.encryption import Encryption
     from tusk_jupyter.connections.pooler import PoolerMode
+    from tusk_jupyter.connections.time_outs import TimeOut
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.secret import Secret
 
@@ -44,10 +54,10 @@ select pg_catalog.pg_backend_pid(), (
 )
 """
 
-_SERVER = """
+_SERVER = f"""
 select current_setting('server_version'), current_database(), current_user, current_setting('is_superuser'),
        pg_is_in_recovery()::text, coalesce(s.version, ''), coalesce(s.cipher, ''),
-       (select setting from pg_settings where name = 'statement_timeout'),
+       ({time_outs.READ})::text,
        current_setting('server_version_num'), coalesce((select setting from pg_settings where name = 'ssl'), 'off'),
        pg_backend_pid(), current_setting('client_connection_check_interval', true),
        extract(epoch from pg_postmaster_start_time())::text
@@ -66,7 +76,7 @@ class ServerInfo:
     superuser: bool
     in_recovery: bool
     encryption: Encryption
-    statement_timeout_ms: int
+    time_outs: dict[str, TimeOut]
     backend_pid: int
     host: str
     port: int = 5432
@@ -270,7 +280,7 @@ def server_info(
     :param deadline: by ``time.monotonic()``; a server that says nothing until then is a ``ConnectionTimeout``.
     """
     rows = liveness.ask(conn, max(deadline - time.monotonic(), 0.1), _SERVER.encode())
-    version, dbname, user, superuser, recovery, tls, cipher, timeout, number, ssl, backend, interval, started = (
+    version, dbname, user, superuser, recovery, tls, cipher, limits, number, ssl, backend, interval, started = (
         value or "" for value in rows[0]
     )
     pid = int(backend)
@@ -289,7 +299,7 @@ def server_info(
             # a pooler's way to the server is another one than ours to the pooler
             seen_by_server=f"{tls} ({cipher})" if tls and not pooled else None,
         ),
-        statement_timeout_ms=int(timeout),
+        time_outs=time_outs.parse(limits),
         backend_pid=pid,
         host=conn.info.host or "",
         port=conn.info.port,

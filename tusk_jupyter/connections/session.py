@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import pq, waiting
 
+from tusk_jupyter import translate
 from tusk_jupyter.connections import forking, liveness
 from tusk_jupyter.connections.wire import (
     CHUNK_ROWS,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
     from tusk_jupyter.connections.copying import CopySource
+    from tusk_jupyter.connections.time_outs import TimeOut
+    from tusk_jupyter.errors import Diagnostic
 
 T = TypeVar("T")
 log = logging.getLogger("tusk_jupyter.session")
@@ -66,11 +69,17 @@ _STATUS = {int(status): status.name for status in pq.TransactionStatus}
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction: ``open`` or ``failed``, since when, and how many statements it holds."""
+    """An open transaction: ``open`` or ``failed``, since when, and how many statements it holds.
+
+    ``savepoint`` is the last of its savepoints, as it was typed, ``idle_s`` how long it lay idle before the last
+    statement.
+    """
 
     state: str
     since: datetime
     statements: int
+    savepoint: str | None = None
+    idle_s: float = 0.0
 
 
 class Session:
@@ -95,7 +104,12 @@ class Session:
         self.on_close: Callable[[], object] | None = None  # stops what the job that runs now has running elsewhere
         self._closing = False
         self._inherited = False
-        self.statement_timeout_ms = 0
+        self.last_words: Diagnostic | None = None  # the server's, when it ended the session by itself
+        self.time_outs: dict[str, TimeOut] = {}
+        self.settled_time_outs: dict[str, TimeOut] = {}  # as they were outside a transaction
+        self.time_outs_set: set[str] = set()  # those that the open transaction may have set
+        self.savepoints: list[str] = []  # of the open transaction, as they were typed, the last one last
+        self._idle_from: float | None = None
         # what libpq knows of a pooler's connection is a number that the pooler made up
         self.backend_pid = conn.pgconn.backend_pid if is_direct else None
         self.types: dict[int, Any] = {}
@@ -127,7 +141,25 @@ class Session:
         since = self._began
         if since is None or (status := self.transaction_status) not in {"INTRANS", "INERROR"}:
             return None
-        return Transaction("open" if status == "INTRANS" else "failed", since, self._statements)
+        savepoint = self.savepoints[-1] if self.savepoints else None
+        return Transaction("open" if status == "INTRANS" else "failed", since, self._statements, savepoint)
+
+    @property
+    def idle_from(self) -> float | None:
+        """When the last answer came to what is an open transaction since, by ``time.monotonic()``: its idle period."""
+        return self._idle_from if self.transaction is not None else None
+
+    @property
+    def idle_s(self) -> float:
+        """How long the open transaction has been idle."""
+        since = self.idle_from
+        return time.monotonic() - since if since is not None else 0.0
+
+    @property
+    def statement_timeout_ms(self) -> int:
+        """The server's limit for a statement, 0 for none."""
+        found = self.time_outs.get("statement_timeout")
+        return found.ms if found is not None else 0
 
     @property
     def adapt(self) -> psycopg.Connection[Any]:
@@ -292,11 +324,13 @@ class Session:
             if token is not None and token.sent:
                 self._settle_until = time.monotonic() + BARRIER_S
             self._notice_sink = None
-        self._shortest_s = min(self._shortest_s, time.monotonic() - began)
+        self._idle_from = time.monotonic()
+        self._shortest_s = min(self._shortest_s, self._idle_from - began)
         self._note_transaction(counts=counts and reply.error is None and reading.executed)
         if self._conn.pgconn.status == pq.ConnStatus.BAD:
             reason = reply.error.error_message.decode(errors="replace") if reply.error is not None else "closed"
-            raise SessionLostError(self._lose(reason), sent=True, diagnostic=reply.error)
+            self.last_words = translate.diagnostic(reply.error) if reply.error is not None else None
+            raise SessionLostError(self._lose(reason), sent=True, diagnostic=self.last_words)
         if reading.failure is not None:
             raise reading.failure
         return reply
@@ -349,19 +383,22 @@ class Session:
                 pgconn.consume_input()
             except psycopg.OperationalError as error:
                 reason = self._last_words() or str(error).strip().removeprefix("consuming input failed: ")
-                raise SessionLostError(self._lose(reason), sent=False) from None
+                raise SessionLostError(self._lose(reason), sent=False, diagnostic=self.last_words) from None
             if pgconn.status == pq.ConnStatus.OK:
                 return
         reason = self.lost or self._lose(pgconn.get_error_message())
-        raise SessionLostError(reason, sent=False)
+        raise SessionLostError(reason, sent=False, diagnostic=self.last_words)
 
     def _last_words(self) -> str:
         """Return what the server said when it hung up on an idle session: to libpq that is a notice, not yet read."""
-        heard: list[str] = []
-        self._notice_sink = lambda diagnostic: heard.append(diagnostic.message_primary or "")
+        heard: list[Diagnostic] = []
+        self._notice_sink = lambda diagnostic: heard.append(translate.notice(diagnostic))
         self._conn.pgconn.is_busy()
         self._notice_sink = None
-        return heard[-1] if heard else ""
+        if not heard:
+            return ""
+        self.last_words = heard[-1]
+        return heard[-1].message_primary or ""
 
     def _send(self, token: Token | None, send: Callable[[PGconn], None]) -> None:
         with self._lock:
@@ -374,11 +411,19 @@ class Session:
 
     def _note_transaction(self, *, counts: bool) -> None:
         if self._conn.pgconn.transaction_status not in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
-            self._began, self._statements = None, 0
+            self._began, self._statements, self.savepoints = None, 0, []
         elif self._began is None:
             self._began = datetime.now(UTC)
         elif counts:
             self._statements += 1
+
+    def chain_transaction(self) -> None:
+        """Note that the open transaction is another one: AND CHAIN has ended the one before."""
+        self._began, self._statements, self.savepoints = datetime.now(UTC), 0, []
+
+    def use_time_outs(self, found: dict[str, TimeOut]) -> None:
+        """Take the time-outs that a session begins with."""
+        self.time_outs, self.settled_time_outs = dict(found), dict(found)
 
     def _on_notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         self._noticed += 1

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
     from tusk_jupyter.connections.copying import CopySource
+    from tusk_jupyter.errors import Diagnostic
 
 CHUNK_ROWS = 500
 _ROWS = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SINGLE_TUPLE)
@@ -45,7 +46,7 @@ _ROWS = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SING
 class SessionLostError(Exception):
     """The connection broke; ``reason`` is the server's or libpq's last word. Becomes ``ConnectionLost`` further up."""
 
-    def __init__(self, reason: str, *, sent: bool, diagnostic: PGresult | None = None) -> None:
+    def __init__(self, reason: str, *, sent: bool, diagnostic: Diagnostic | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent

@@ -13,7 +13,8 @@ from tusk_jupyter import interrupts, translate
 from tusk_jupyter.connections.wire import Command, SessionLostError
 from tusk_jupyter.errors import ConnectionLost, QueryFailed
 from tusk_jupyter.queries import commit
-from tusk_jupyter.queries.lost import STATE, CommitLostError
+from tusk_jupyter.queries.lost import STATE, CommitLostError, tell_time_out
+from tusk_jupyter.queries.struck import UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,29 +60,43 @@ def _read_only_block(session: Session) -> Iterator[None]:
         if session.lost is None and _status(session) in OPEN:
             _run(session, "rollback")
     if session.lost is not None:
-        session.loss_told = True
-        raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
+        raise _lost_within(session)
 
 
 def _block(session: Session) -> Iterator[None]:
     inner = _status(session) in OPEN
+    outside = len(session.savepoints)
     _run(session, f"savepoint {SAVEPOINT}" if inner else "begin")
     try:
         yield
     except BaseException:
         if session.lost is None and _status(session) in OPEN:
-            _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
+            _undo(session, outside if inner else None)
         raise
     if session.lost is not None:
-        session.loss_told = True
-        raise ConnectionLost(f"the session was lost within the transaction: {session.lost}")
+        raise _lost_within(session)
     if _status(session) == "INERROR":
-        _run(session, f"rollback to savepoint {SAVEPOINT}" if inner else "rollback")
+        _undo(session, outside if inner else None)
         raise _nothing_saved()
     if inner:
-        _run(session, f"release savepoint {SAVEPOINT}")
+        _release(session, outside)
     else:
         _commit(session)
+
+
+def _undo(session: Session, outside: int | None) -> None:
+    """Roll back to where the block began; ``outside`` is how many savepoints an outer transaction had."""
+    if outside is None:
+        _run(session, "rollback")
+        return
+    _run(session, f"rollback to savepoint {SAVEPOINT}")
+    _release(session, outside)
+
+
+def _release(session: Session, outside: int) -> None:
+    _run(session, f"release savepoint {SAVEPOINT}")
+    # those that were set within the block went with it
+    del session.savepoints[outside:]
 
 
 def _status(session: Session) -> str:
@@ -103,6 +118,13 @@ def _transaction_id(session: Session) -> str | None:
         return session.scalar("select pg_catalog.txid_current_if_assigned()::text")
     except SessionLostError as loss:
         raise SessionLostError(loss.reason, sent=False) from None
+
+
+def _lost_within(session: Session) -> ConnectionLost:
+    session.loss_told = True
+    error = ConnectionLost(f"the session was lost within the transaction: {session.lost}", name=session.name)
+    tell_time_out(error, session)
+    return error
 
 
 def _nothing_saved() -> QueryFailed:
@@ -130,7 +152,9 @@ def _run(session: Session, text: str) -> str | None:
     try:
         reply = future.result(timeout=ANSWER_S)
     except SessionLostError as loss:
-        reason, sent = loss.reason, loss.sent
+        # a session that was ended while it waited for a command has not read this one
+        unread = session.last_words is not None and session.last_words.sqlstate in UNREAD
+        reason, sent = loss.reason, loss.sent and not unread
     except TimeoutError:
         reason = "no answer"
         session.abandon("given up by an interrupt")
@@ -149,6 +173,7 @@ def _lost(session: Session, text: str, reason: str, *, commits: bool, xid: str |
         error.xid = xid
         return error
     went = ConnectionLost(message, name=session.name)
+    tell_time_out(went, session)
     opened = "" if text == "begin" else "the open transaction, which the server rolls back, and "
     went.transaction = f"Lost with it: {opened}{STATE}."
     return went

@@ -14,7 +14,7 @@ from tusk_jupyter.lexer import significant, upper
 from tusk_jupyter.queries.split import next_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tusk_jupyter.queries.split import Statement
 
@@ -161,17 +161,27 @@ def is_setting(statement: Statement) -> bool:
     return _setting(statement) is not None and _setting(statement) not in _TRANSACTION_SETTINGS | {"CONSTRAINTS"}
 
 
-def changes_setting(statement: Statement, name: str) -> bool:
-    """Tell whether the setting ``name`` may be another one afterwards; in doubt true.
+def changed_settings(statement: Statement, names: Iterable[str]) -> set[str]:
+    """Return those of the settings that may be other ones afterwards; in doubt all.
 
     The end of a transaction counts: it takes SET LOCAL back, and a ROLLBACK every SET.
     """
     if _first(statement) in {*_ENDINGS, "DISCARD", "DO", "CALL"}:
-        return True
+        return set(names)
     setting = _setting(statement)
     if setting is not None:
-        return setting in {name.upper(), "ALL"}
-    return "set_config" in statement.text.lower()
+        return {name for name in names if setting in {name.upper(), "ALL"}}
+    return set(names) if "set_config" in statement.text.lower() else set()
+
+
+def savepoint_name(statement: Statement) -> str | None:
+    """Return the savepoint that SAVEPOINT, RELEASE or ROLLBACK TO names, as it is typed."""
+    if transaction_control(statement) not in {"SAVEPOINT", "RELEASE", "ROLLBACK TO"}:
+        return None
+    text, last = statement.text, ""
+    for token in significant(text, standard_conforming_strings=statement.standard_conforming_strings):
+        last = text[token.start : token.end]
+    return last or None
 
 
 def dotted_settings(statement: Statement) -> set[str]:

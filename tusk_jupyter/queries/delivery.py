@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tusk_jupyter import errors
 from tusk_jupyter.connections.wire import Command, Reply
 from tusk_jupyter.errors import TuskError
-from tusk_jupyter.queries import classify, formats, values
+from tusk_jupyter.queries import classify, formats, transactions, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,7 @@ class Delivery:
     reply: Reply = field(default_factory=lambda: Reply(None, None, None))
     prefix_length: int = 0
     notes: list[str] = field(default_factory=list)
+    undone: bool = False  # it failed and was rolled back to a savepoint of its own
     _alone: bool = False  # no transaction of the user's is open
     _refused: TuskError | None = None  # why the sink takes no more rows
 
@@ -75,15 +76,19 @@ class Delivery:
         :raises SessionLostError, CancelledBeforeSentError: see the session.
         """
         self._alone = self.session.transaction_status == "IDLE"
-        savepoint = self.options.savepoint and self._takes_savepoint()
-        if savepoint:
-            self._internal(f"savepoint {SAVEPOINT}")
+        if not (self.options.savepoint and self._takes_savepoint()):
+            self._deliver(self._command())
+            return
+        command = self._command()
+        self.reply = self._internal(f"savepoint {SAVEPOINT}")
+        if self.reply.error is not None:  # unprotected, a failure of the statement would be one of the transaction
+            return
         failed = True
         try:
-            self._deliver(self._command())
+            self._deliver(command)
             failed = self.reply.error is not None
         finally:
-            if savepoint and self.session.lost is None:
+            if self.session.lost is None:
                 self._end_savepoint(failed=failed)
 
     def _deliver(self, command: Command) -> None:
@@ -250,9 +255,13 @@ class Delivery:
             self.notes.append("the setting ends with the block, whose read-only transaction is rolled back")
 
     def _takes_savepoint(self) -> bool:
-        return self.session.transaction_status == "INTRANS" and classify.transaction_control(self.statement) is None
+        if self.session.transaction_status != "INTRANS":
+            return False
+        control = classify.transaction_control(self.statement)
+        # one that goes back behind the savepoint takes it along
+        return control is None or transactions.goes_to_missing_savepoint(self.session, self.statement)
 
     def _end_savepoint(self, *, failed: bool) -> None:
-        if failed:
-            self._internal(f"rollback to savepoint {SAVEPOINT}")
-        self._internal(f"release savepoint {SAVEPOINT}")
+        if failed and self._internal(f"rollback to savepoint {SAVEPOINT}").error is not None:
+            return
+        self.undone = self._internal(f"release savepoint {SAVEPOINT}").error is None and failed

@@ -1,7 +1,7 @@
 """How a statement ended when it did not end well: the server's error, with its place in the cell and its cause.
 
-57014 is what a cancel, statement_timeout, pg_cancel_backend and a function's own RAISE all say; its text is in the
-server's language. They are told apart by what this side knows: whether we asked, and how long the session allows.
+57014 is what a cancel, statement_timeout, pg_cancel_backend and a function's own RAISE all say: how they are told apart
+is :mod:`~tusk_jupyter.queries.struck`'s.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tusk_jupyter import translate
+from tusk_jupyter.connections.durations import duration, span
 from tusk_jupyter.errors import Place, QueryCancelled, QueryTimeout
 from tusk_jupyter.masking import may_hold_password, starred
+from tusk_jupyter.queries import struck
 
 if TYPE_CHECKING:
-    from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import Diagnostic, TuskError
     from tusk_jupyter.queries.delivery import Delivery
     from tusk_jupyter.queries.memory import Overflow
@@ -66,34 +67,48 @@ def server_error(delivery: Delivery, source: Source, stop: Stop) -> TuskError | 
         return None
     diag = translate.diagnostic(delivery.reply.error, delivery.session.encoding)
     place = _place(diag, delivery, source)
+    text = delivery.statement.text
+    if (limit := struck.of_statement(diag, delivery.session, stop.elapsed_ms, asked=stop.sent)) is not None:
+        return struck.error(diag, limit, place=place, statement=text)
     if diag.sqlstate != "57014":
-        return translate.query_error(diag, place=place, statement=delivery.statement.text)
+        return translate.query_error(diag, place=place, statement=text)
     if stop.reason == "timeout":
-        return QueryTimeout(
-            _timed_out(stop), sqlstate=diag.sqlstate, condition="query_canceled", diag=diag,
-            duration_s=stop.time_limit_s, advice="Allow more with --timeout, or do less.",
-        )  # fmt: skip
+        return _timed_out(stop, "Allow more with --timeout, or do less.", diag)
+    error = translate.query_error(diag, kind=QueryCancelled, place=place, statement=text)
     if stop.sent:
-        return cancelled(translate.query_error(diag, kind=QueryCancelled, place=place), stop)
-    return _stopped_by_the_server(diag, place, delivery.session, stop.elapsed_ms)
+        return cancelled(error, stop)
+    error.advice = (
+        "Code in the server raised this itself, a function or another server that it asks: CONTEXT says where."
+        if struck.is_raised_by_code(diag)
+        else "Somebody else cancelled it (pg_cancel_backend). The session and its settings are still there."
+    )
+    return error
 
 
 def not_executed(stop: Stop) -> TuskError:
     """Return the error of a statement that was stopped while it waited for its turn, or its columns were looked at."""
     if stop.reason == "timeout":
-        advice = "It was not run. Allow more with --timeout, or wait for what ran before it."
-        return QueryTimeout(_timed_out(stop), advice=advice, duration_s=stop.time_limit_s)
+        return _timed_out(stop, "It was not run. Allow more with --timeout, or wait for what ran before it.")
     return cancelled(QueryCancelled("cancelled before it was sent"), stop)
 
 
-def _timed_out(stop: Stop) -> str:
-    return f"the statement was stopped by --timeout after {stop.elapsed_ms / 1000:.1f} s"
+def _timed_out(stop: Stop, advice: str, diag: Diagnostic | None = None) -> QueryTimeout:
+    error = QueryTimeout(
+        f"the statement was stopped by --timeout {span(stop.time_limit_s * 1000)}, after {duration(stop.elapsed_ms)}",
+        sqlstate=diag.sqlstate if diag is not None else None,
+        condition="query_canceled" if diag is not None else None,
+        diag=diag,
+        duration_s=stop.time_limit_s,
+        advice=advice,
+    )
+    error.setting = "--timeout"
+    return error
 
 
 def cancelled(error: TuskError, stop: Stop) -> TuskError:
     """Return ``error`` with words for the stop that was asked for here."""
     asked = {"interrupt": "interrupted", "button": "stopped by the button"}.get(stop.reason or "", "cancelled")
-    error.message = f"{asked} after {stop.elapsed_ms / 1000:.1f} s"
+    error.message = f"{asked} after {duration(stop.elapsed_ms)}"
     error.args = (error.message,)
     return error
 
@@ -112,22 +127,6 @@ def too_large(overflow: Overflow) -> TuskError:
         condition="query_canceled",
         advice=f"--to FILE.parquet takes any size. Or ask for less with --limit or fewer columns, {way}.",
     )
-
-
-def _stopped_by_the_server(diag: Diagnostic, place: Place | None, session: Session, elapsed_ms: float) -> TuskError:
-    limit_ms = session.statement_timeout_ms
-    # the server's clock begins a little later than ours, and ends a little earlier
-    if limit_ms and elapsed_ms >= limit_ms * 0.9:
-        error = translate.query_error(diag, kind=QueryTimeout, place=place)
-        error.duration_s = limit_ms / 1000
-        error.advice = (
-            f"statement_timeout is {limit_ms} ms in this session: "
-            "SET statement_timeout = '5min' (0 switches it off), or do less."
-        )
-        return error
-    error = translate.query_error(diag, kind=QueryCancelled, place=place)
-    error.advice = "Somebody else cancelled it (pg_cancel_backend), or the function raised this itself."
-    return error
 
 
 def _place(diag: Diagnostic, delivery: Delivery, source: Source) -> Place | None:

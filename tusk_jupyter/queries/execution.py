@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts, translate
+from tusk_jupyter.connections.durations import duration
 from tusk_jupyter.connections.wire import CancelledBeforeSentError, SessionLostError, Token
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
-from tusk_jupyter.queries import classify, endings, lost
+from tusk_jupyter.queries import classify, endings, lost, time_outs, transactions
 from tusk_jupyter.queries.delivery import Delivery, Options
 from tusk_jupyter.queries.file_rows import FileSink
 from tusk_jupyter.queries.memory import Guard
@@ -235,18 +236,20 @@ class Execution:
         after_s = self.elapsed_ms / 1000
         error: TuskError
         if self._never_sent:
-            error = QueryCancelled(f"left the queue after {after_s:.1f} s: nothing was sent")
+            error = QueryCancelled(f"left the queue after {duration(after_s * 1000)}: nothing was sent")
         elif not self._answered:
             error = self._give_up(after_s)
         else:
             error = QueryCancelled(
-                f"left after {after_s:.1f} s: the statement had finished, its result was still being converted"
+                f"left after {duration(after_s * 1000)}: "
+                "the statement had finished, its result was still being converted"
             )
             error.transaction = lost.transaction_sentence(self.session.transaction)
         if self._reason == "timeout":
             error = QueryTimeout(
                 error.message, advice=error.advice, transaction=error.transaction, duration_s=self._time_limit_s
             )
+            error.setting = "--timeout"
         self.state = "timeout" if self._reason == "timeout" else "cancelled"
         return Outcome(None, error, self.session.transaction if self.session.lost is None else None, self.state)
 
@@ -269,6 +272,7 @@ class Execution:
         if self._left:
             return Outcome(None, QueryCancelled("nobody waits any more"), self.session.transaction, self.state)
         self._start = time.monotonic()
+        idle_s = self.session.idle_s
         self.state = "running"
         delivery = self._delivery = self._deliver(
             self.session, self._token, self.statement, self._bound, self._options, self._sink, self.notices
@@ -285,8 +289,12 @@ class Execution:
         if error is not None and retired is not None:
             error.transaction = retired
         self._sink.discard()
-        self._after(error)
-        return Outcome(result, error, self.session.transaction if self.session.lost is None else None, self.state)
+        self._after(error, delivery)
+        return Outcome(result, error, self._transaction(idle_s), self.state)
+
+    def _transaction(self, idle_s: float) -> Transaction | None:
+        now = self.session.transaction if self.session.lost is None else None
+        return replace(now, idle_s=idle_s) if now is not None else None
 
     def _retire(self, error: TuskError | None) -> str | None:
         """Give up a session that a cancel request under way could hit later; return what is said of a lost one."""
@@ -342,8 +350,8 @@ class Execution:
             frame.attrs["tusk"] = self.id
         if self._token.requested:
             notes.append("it had finished before the cancel request arrived" if retired is None else retired)
-        if classify.transaction_control(self.statement) == "COMMIT" and tag == "ROLLBACK":
-            notes.append("nothing was saved: the transaction had failed, so COMMIT became ROLLBACK")
+        unsaved = transactions.nothing_saved(self.statement, tag, goes_on=self.session.transaction is not None)
+        notes += [unsaved] if unsaved is not None else []
         return results.Result(
             query_id=self.id,
             connection=self.session.name,
@@ -359,28 +367,24 @@ class Execution:
             truncated=self._sink.truncated,
         )
 
-    def _after(self, error: TuskError | None) -> None:
-        if error is None and self.session.lost is None:
-            self._track_settings()
+    def _after(self, error: TuskError | None, delivery: Delivery) -> None:
+        if self.session.lost is None:
+            self._follow(error)
         if not self._left:  # else its end has been told already
             self.state = endings.final_state(error)
         if error is not None and error.transaction is None and self.session.lost is None:
-            error.transaction = lost.transaction_sentence(self.session.transaction)
+            error.transaction = lost.transaction_sentence(self.session.transaction, undone=delivery.undone)
 
-    def _track_settings(self) -> None:
-        """Keep up with what a statement may have changed: the types it made, the time-out it set."""
-        if classify.changes_types(self.statement):
-            self.session.types.clear()
-        self.session.dotted_settings |= classify.dotted_settings(self.statement)
-        if (
-            classify.changes_setting(self.statement, "statement_timeout")
-            and self.session.transaction_status != "INERROR"
-        ):
-            try:
-                setting = self.session.scalar("select setting from pg_settings where name = 'statement_timeout'")
-            except SessionLostError:
-                return
-            self.session.statement_timeout_ms = int(setting or 0)
+    def _follow(self, error: TuskError | None) -> None:
+        """Keep up with what a statement may have changed: the types it made, the time-outs it set, the transaction."""
+        if error is None:
+            transactions.follow(self.session, self.statement)
+            if classify.changes_types(self.statement):
+                self.session.types.clear()
+            self.session.dotted_settings |= classify.dotted_settings(self.statement)
+        # a COMMIT that fails takes SET LOCAL back as well
+        if error is None or (self._before is not None and self.session.transaction is None):
+            time_outs.follow(self.session, self.statement)
 
 
 def _wait_done(future: Future[Any], seconds: float) -> None:

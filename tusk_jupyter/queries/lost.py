@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tusk_jupyter import translate
+from tusk_jupyter.connections.durations import duration
 from tusk_jupyter.errors import ConnectionLost, QueryCancelled, TuskError
-from tusk_jupyter.queries import classify
+from tusk_jupyter.queries import classify, struck
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session, Transaction
@@ -32,9 +32,10 @@ def lost(
 ) -> TuskError:
     """Return the error for a session that broke before or while ``statement`` ran."""
     session.loss_told = True
-    diag = translate.diagnostic(loss.diagnostic) if loss.diagnostic is not None else None
+    diag = loss.diagnostic or session.last_words
+    sent = loss.sent and (diag is None or diag.sqlstate not in struck.UNREAD)
     reason = diag.message_primary if diag is not None and diag.message_primary else loss.reason.strip()
-    commit = classify.transaction_control(statement) == "COMMIT" and before is not None and loss.sent
+    commit = classify.transaction_control(statement) == "COMMIT" and before is not None and sent
     error = (CommitLostError if commit else ConnectionLost)(
         f"the session of {session.name!r} was lost: {reason.splitlines()[0] if reason else 'closed'}",
         detail="\n".join(reason.splitlines()[1:]) or None,
@@ -42,12 +43,20 @@ def lost(
         diag=diag,
         name=session.name,
     )
+    tell_time_out(error, session)
     if isinstance(error, CommitLostError):
         error.xid = xid
         error.transaction = "The outcome of the COMMIT is unknown."
         return error
-    error.transaction = _what_went(before, sent=loss.sent, wrote=not classify.reads_only_shape(statement))
+    error.transaction = _what_went(before, sent=sent, wrote=not classify.reads_only_shape(statement))
     return error
+
+
+def tell_time_out(error: ConnectionLost, session: Session) -> None:
+    """Say which time-out of the server's ended a session, if one did."""
+    words = session.last_words
+    if words is not None and (name := struck.ENDS.get(words.sqlstate or "")) is not None:
+        struck.explain(error, struck.known(session, name))
 
 
 def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
@@ -67,7 +76,7 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
     session.loss_told = True
     pid = session.backend_pid
     error = QueryCancelled(
-        f"given up after {after_s:.1f} s: the server did not answer the cancel request",
+        f"given up after {duration(after_s * 1000)}: the server did not answer the cancel request",
         name=session.name,
         advice=(
             f"The statement may still be running as pid {pid}; "
@@ -100,16 +109,27 @@ def retired(session: Session) -> str:
     )
 
 
-def transaction_sentence(transaction: Transaction | None) -> str | None:
-    """Return what a panel says of the transaction after an error."""
+def transaction_sentence(transaction: Transaction | None, *, undone: bool = False) -> str | None:
+    """Return what a panel says of the transaction after an error.
+
+    :param undone: the statement was rolled back to a savepoint of its own.
+    """
     if transaction is None:
         return None
     if transaction.state == "failed":
-        return (
-            f"The transaction ({_count(transaction)}) is now failed: ROLLBACK, or ROLLBACK TO a savepoint. "
-            "Nothing was undone yet."
-        )
+        to = transaction.savepoint
+        back = f"ROLLBACK TO {to}, its last savepoint" if to else "ROLLBACK TO a savepoint"
+        return f"The transaction ({_count(transaction)}) is now failed: ROLLBACK, or {back}. Nothing was undone yet."
+    if undone:
+        return f"{_kept(transaction.statements)}; this one was rolled back to its savepoint. The transaction is open."
     return f"The transaction ({_count(transaction)}) is still open."
+
+
+def _kept(count: int) -> str:
+    if count == 0:
+        return "The transaction has done nothing else yet"
+    before = "statement" if count == 1 else f"{count} statements"
+    return f"The {before} of the transaction before this one {'is' if count == 1 else 'are'} kept"
 
 
 def _count(transaction: Transaction) -> str:

@@ -196,7 +196,7 @@ def test_transaction_control(text, control):
 )
 def test_settings(text, setting, changes):
     assert classify.is_setting(only(text)) is setting
-    assert classify.changes_setting(only(text), "statement_timeout") is changes
+    assert bool(classify.changed_settings(only(text), ["statement_timeout"])) is changes
 
 
 @pytest.mark.parametrize(
