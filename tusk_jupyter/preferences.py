@@ -91,6 +91,12 @@ PREFERENCES: dict[str, Preference] = {
         Preference("limit", 0, "Return at most so many rows where a cell has no --limit; 0: all."),
         Preference("memory_limit_mb", 0, "Stop a result that takes more; 0: one that would not fit into free memory."),
         Preference("quiet", default=False, meaning="Show no status lines."),
+        Preference(
+            "idle_transaction_s",
+            60,
+            "Point out a transaction that is idle for so many seconds; 0: none.",
+            most=86_400,
+        ),
         Preference("history", default=True, meaning="Keep what ran, for %tusk history."),
         Preference(
             "history_days", 365, "How long it is kept; what is older goes at the next load; 0: for ever.", most=36_500

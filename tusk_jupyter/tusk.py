@@ -65,6 +65,7 @@ class Tusk(Reaching, SingletonConfigurable):
     limit = trait("limit")
     memory_limit_mb = trait("memory_limit_mb")
     quiet = trait("quiet")
+    idle_transaction_s = trait("idle_transaction_s")
     history = trait("history")
     history_days = trait("history_days")
 

@@ -57,8 +57,8 @@ AT_LOAD = {
     "queries", "queries.registry", "results", "results.recent", "storage", "storage.database", "storage.departed",
     "storage.failures", "storage.files", "storage.filesystem", "storage.handle", "storage.integrity",
     "storage.migrations", "storage.opening", "storage.preferences", "storage.reading", "storage.schema",
-    "storage.transaction", "storage.writer", "magics", "magics.aliases", "magics.keychain_wait",
-    "magics.load", "magics.output",
+    "storage.transaction", "storage.writer", "magics", "magics.aliases", "magics.idle_transactions",
+    "magics.keychain_wait", "magics.load", "magics.output",
 }
 # 1 to 2 ms each, where IPython has not imported them
 NOT_AT_LOAD = {"base64", "difflib", "html", "platform", "subprocess", "uuid"}

@@ -28,6 +28,7 @@ OTHER = {
     "quiet": True,
     "history": False,
     "history_days": 30,
+    "idle_transaction_s": 300,
 }
 
 

@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from tusk_jupyter import errors
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 from tusk_jupyter.magics.aliases import SqlMagic
+from tusk_jupyter.magics.idle_transactions import IdleTransactions
 from tusk_jupyter.magics.keychain_wait import KeychainWait
 from tusk_jupyter.magics.output import CellOutput
 from tusk_jupyter.tusk import Tusk
@@ -36,7 +37,8 @@ class TuskMagics(Magics):  # type: ignore[misc]
     def __init__(self, shell: InteractiveShell, tusk: Tusk) -> None:
         super().__init__(shell)
         self.tusk = tusk
-        self.output = CellOutput(shell, notices=tusk.take_notices)
+        self.idle = IdleTransactions(tusk)
+        self.output = CellOutput(shell, notices=tusk.take_notices, idle=self.idle.take)
 
     @no_var_expand
     @needs_local_scope
@@ -54,6 +56,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
     def _run(self, magic: str, line: str, cell: str | None, local_ns: Mapping[str, Any]) -> Any:
         from tusk_jupyter.magics import connect, sql
 
+        self.idle.look()
         try:
             return sql.run(
                 self.tusk,
@@ -88,6 +91,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
         from tusk_jupyter.magics.scrubbing import scrub_history
         from tusk_jupyter.magics.tusk import TuskCommands
 
+        self.idle.look()
         scrub_history(self.shell, line)  # a URL may stand where a name belongs
         try:
             return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
@@ -98,6 +102,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
         from tusk_jupyter.magics import connect, sql
 
         found = None
+        self.idle.look()
         try:
             connect.run(self.tusk, self.shell, self.output, line=line, local_ns={**self.shell.user_ns, **local_ns})
         except TuskError as error:

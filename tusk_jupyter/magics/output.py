@@ -3,9 +3,9 @@
 Results come where they come; status lines and notices in between are one growing output (a script of 200 statements
 is not 200 outputs), updated in place while the cell runs. The line of the last statement belongs below ``Out[n]``,
 which IPython shows after the magic has returned: it waits for ``post_run_cell``. There too what the storage or the
-keychain want said once finds a cell to be said in, and an error that left the
-cell gets its panel: an error that the user's code caught never comes that far, and shows none. (Displaying the panel
-before raising, the usual way, would show it for caught errors as well.)
+keychain want said once finds a cell to be said in, and what is said of a transaction that lies idle; and an error that
+left the cell gets its panel: an error that the user's code caught never comes that far, and shows none. (Displaying the
+panel before raising, the usual way, would show it for caught errors as well.)
 
 A statement that takes longer than :data:`LIVE_MS` has a live line meanwhile (:mod:`~tusk_jupyter.magics.live`); for
 shorter ones nothing of it is imported. What is shown next may take over the output in which the line was.
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter.errors import QueryInterrupted, TuskError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tusk_jupyter.connections.session import Transaction
     from tusk_jupyter.errors import Diagnostic
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.script import Step
     from tusk_jupyter.widgets.notices import NoticeLine
-    from tusk_jupyter.widgets.result_footer import Footer, Lines, TransactionNote
+    from tusk_jupyter.widgets.result_footer import Footer, Lines, StatusLine, TransactionNote
 
 UPDATE_S = 0.1
 LIVE_MS = 500
@@ -55,9 +55,17 @@ class _Heard:
 class CellOutput:
     """The outputs of the cell that runs now; one object per kernel, emptied by ``post_run_cell``."""
 
-    def __init__(self, shell: Any, *, notices: Callable[[], list[str]], relieve: Relieve | None = None) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        *,
+        notices: Callable[[], list[str]],
+        idle: Callable[[], Iterable[StatusLine]] = list,
+        relieve: Relieve | None = None,
+    ) -> None:
         self._shell = shell
         self._notices = notices
+        self._idle = idle
         self._relieve = relieve
         self._live: CellLine | TerminalLine | None = None
         self._live_failed = False
@@ -159,15 +167,18 @@ class CellOutput:
 
     def footer(self, step: Step, *, connection: str, parts: tuple[str, ...] = (), quiet: bool = False) -> Footer:
         """Return the status line of a statement, without the notices that were shown while it ran."""
+        from tusk_jupyter.queries.transactions import NOTHING_SAVED
         from tusk_jupyter.widgets.result_footer import Footer
 
         result, execution = step.outcome.result, step.execution
+        notes = result.notes if result is not None else ()
         return Footer(
             command_tag=None if result is None or quiet else result.command_tag,
             elapsed_ms=result.elapsed_ms if result is not None else execution.elapsed_ms if execution else 0.0,
             connection=connection,
             parts=parts,
-            notes=result.notes if result is not None else (),
+            notes=tuple(note for note in notes if not note.startswith(NOTHING_SAVED)),
+            alarm=next((note for note in notes if note.startswith(NOTHING_SAVED)), None),
             transaction=_transaction(step.outcome.transaction),
             notices=self._take_notices(execution) if execution is not None else (),
         )
@@ -190,6 +201,8 @@ class CellOutput:
             self._live.close()
         for line in self._notices():
             self.say(line, tone="warn")
+        for idle in self._idle():
+            self.show(idle)
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         if isinstance(error, (TuskError, QueryInterrupted)):
             self.last_error = error.error if isinstance(error, QueryInterrupted) else error
@@ -269,4 +282,11 @@ def _transaction(transaction: Transaction | None) -> TransactionNote | None:
 
     age = (datetime.now(UTC) - transaction.since).total_seconds()
     state = "failed" if transaction.state == "failed" else "open"
-    return TransactionNote(state, transaction.statements, transaction.since, age)  # type: ignore[arg-type]
+    return TransactionNote(
+        state,  # type: ignore[arg-type]
+        transaction.statements,
+        transaction.since,
+        age,
+        savepoint=transaction.savepoint,
+        idle_s=transaction.idle_s,
+    )

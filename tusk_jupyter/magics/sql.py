@@ -251,7 +251,8 @@ class _Cell:
         if result is not None and result.written is not None:
             parts = (*_file_parts(result.written, result.rowcount), *parts)
         footer = self._output.footer(step, connection=connection.name, parts=parts)
-        if self._quiet and not (footer.transaction or footer.notes or footer.notices or (result and result.truncated)):
+        told = footer.transaction or footer.alarm or footer.notes or footer.notices
+        if self._quiet and not (told or (result and result.truncated)):
             return
         if now or step.more:
             self._output.line(footer)

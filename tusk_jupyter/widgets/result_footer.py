@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tusk_jupyter.widgets.amounts import age, counted, duration
-from tusk_jupyter.widgets.markup import BAD, MUTED, WARN, Twins, escape, tag, visible
+from tusk_jupyter.widgets.markup import BAD, BAD_EDGE, MUTED, WARN, Twins, escape, tag, visible
 from tusk_jupyter.widgets.notices import MOST, SMALL, html_lines, note, text_lines
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PART = 300
 _NOTES, _STATEMENTS = 20, 5
 _DAY_S = 86_400
+_IDLE_S = 10  # what passes between two cells anyway is not worth a word
 _DOT = " · "
 
 Tone = Literal["quiet", "warn", "bad"]
@@ -30,23 +31,35 @@ Tone = Literal["quiet", "warn", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class TransactionNote:
-    """A transaction that is open after a cell; ``since`` is when it began, ``age_s`` how long ago that was."""
+    """A transaction that is open after a cell; ``since`` is when it began, ``age_s`` how long ago that was.
+
+    ``savepoint`` is its last one, ``idle_s`` how long it lay idle before this statement.
+    """
 
     state: Literal["open", "failed"]
     statements: int
     since: datetime
     age_s: float
+    savepoint: str | None = None
+    idle_s: float = 0.0
 
     def __str__(self) -> str:
         began = self.since.astimezone().strftime("%H:%M" if self.age_s < _DAY_S else "%Y-%m-%d %H:%M")
         count = f"{_DOT}{counted(self.statements, 'statement')}" if self.statements else ""
         line = f"transaction {self.state}{count}{_DOT}{began} ({age(self.age_s)})"
-        return f"{line}{_DOT}ROLLBACK ends it" if self.state == "failed" else line
+        line += f"{_DOT}idle {age(self.idle_s)}" if self.idle_s >= _IDLE_S else ""
+        if self.state == "open":
+            return line
+        back = f", ROLLBACK TO {visible(self.savepoint, _PART)} goes on from there" if self.savepoint else ""
+        return f"{line}{_DOT}ROLLBACK ends it{back}"
 
 
 @dataclass(frozen=True, slots=True)
 class Footer(Twins):
-    """What a statement came to. ``parts`` stand in the line («more rows exist (--limit 500)»), ``notes`` below it."""
+    """What a statement came to. ``parts`` stand in the line («more rows exist (--limit 500)»), ``notes`` below it.
+
+    An ``alarm`` is what nobody may miss (nothing was saved): in red, before everything else below the line.
+    """
 
     command_tag: str | None
     elapsed_ms: float
@@ -55,10 +68,12 @@ class Footer(Twins):
     notes: tuple[str, ...] = ()
     transaction: TransactionNote | None = None
     notices: tuple[NoticeLine, ...] = ()
+    alarm: str | None = None
 
     def text(self) -> str:
         """Return the line, its notes and its notices, one a line."""
         lines = [_DOT.join(filter(None, (*self._words(), str(self.transaction or ""))))]
+        lines += [f"WARNING:  {visible(self.alarm, MOST)}"] if self.alarm else []
         lines += [f"note: {one}" for one in _notes(self.notes)]
         lines += text_lines(self.notices)
         return "\n".join(lines)
@@ -70,7 +85,8 @@ class Footer(Twins):
         if self.transaction:
             tone: Tone = "bad" if self.transaction.state == "failed" else "warn"
             line += _DOT + _toned(str(self.transaction), tone)
-        below = [*map(note, _notes(self.notes)), *html_lines(self.notices)]
+        below = [_alarm(visible(self.alarm, MOST))] if self.alarm else []
+        below += [*map(note, _notes(self.notes)), *html_lines(self.notices)]
         return tag("div", line, SMALL) + "".join(below)
 
     def _words(self) -> list[str]:
@@ -165,6 +181,11 @@ class Lines(Twins):
 def _notes(notes: tuple[str, ...]) -> list[str]:
     lines = [visible(one, MOST) for one in notes[:_NOTES]]
     return lines if len(notes) <= _NOTES else [*lines, f"… {counted(len(notes) - _NOTES, 'more note')}"]
+
+
+def _alarm(text: str) -> str:
+    bold = tag("b", escape(text), f"font-weight:600;{BAD}")
+    return tag("div", bold, f"{BAD_EDGE};padding:3px 10px;margin:2px 0;{SMALL}")
 
 
 def _toned(text: str, tone: Tone) -> str:

@@ -45,6 +45,24 @@ def test_a_failed_transaction_says_what_ends_it_in_another_colour():
     assert "--jp-error-color1" not in Footer("SELECT 1", 3, "shop", transaction=OPEN).html()
 
 
+def test_a_failed_transaction_with_a_savepoint_has_two_ways_out():
+    failed = replace(OPEN, state="failed", savepoint='"a\x1b"')
+    assert str(failed).endswith('ROLLBACK ends it, ROLLBACK TO "a\\x1b" goes on from there')
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(9, ""), (31, " · idle 31 s"), (90, " · idle 1 min 30 s")])
+def test_idle_time_is_said_where_it_is_worth_a_word(seconds, said):
+    assert str(replace(OPEN, idle_s=seconds)) == f"transaction open · 2 statements · 14:02 (48 s){said}"
+
+
+def test_an_alarm_is_red_and_comes_before_all_notes():
+    footer = replace(FOOTER, alarm="nothing was saved: <b>", notes=("a note",))
+    assert footer.text().split("\n")[1:] == ["WARNING:  nothing was saved: <b>", "note: a note"]
+    html = footer.html()
+    assert "nothing was saved: &lt;b&gt;" in html
+    assert html.index("--jp-error-color1") < html.index("nothing was saved") < html.index("a note")
+
+
 def test_a_transaction_older_than_a_day_has_its_date():
     assert str(replace(OPEN, age_s=90_000)) == "transaction open · 2 statements · 2026-11-21 14:02 (1 d 01 h)"
 
