@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.health import AppInfo
     from tusk_jupyter.jobs import Job
+    from tusk_jupyter.listening import Listen, Listened
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.listening import Collected
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.watching import Watching
     from tusk_jupyter.role_password import PasswordSet
@@ -210,6 +212,19 @@ class Tusk(Reaching, SingletonConfigurable):
         from tusk_jupyter import loading
 
         return loading.load(self, wanted, connection=connection, ask=ask, on_tick=on_tick)
+
+    def listen(
+        self,
+        wanted: Listen,
+        *,
+        connection: Connection,
+        ask: Callable[[str], Secret | None] | None = None,
+        on_tick: Callable[[Execution, Collected], None] | None = None,
+    ) -> Listened:
+        """Listen to channels on a connection's session, and wait for what comes; see ``listening.listen``."""
+        from tusk_jupyter import listening
+
+        return listening.listen(self, wanted, connection=connection, ask=ask, on_tick=on_tick)
 
     def set_password(
         self,

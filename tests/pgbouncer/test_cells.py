@@ -257,3 +257,15 @@ def test_a_backend_that_ends_in_a_transaction_ends_it(pooled, database):
     deadline = time.monotonic() + 10
     while pooled.run("%sql select 1", ok=None).status != "ok":
         assert time.monotonic() < deadline
+
+
+def test_notifications_come_in_session_mode_and_are_refused_where_none_could(pooled, database):
+    in_session = api.state().connections.current.server.pooler == "session"
+    reply = pooled.run("%sql listen jobs")
+    assert ("LISTEN has no effect: it goes through a pooler" in "\n".join(reply.displayed)) is not in_session
+    ask(database, "select pg_notify('jobs', 'one')")
+    reply = pooled.run("%tusk listen jobs", ok=in_session)
+    if in_session:
+        assert "one" in reply.value
+    else:
+        assert "nothing would ever come on 'db'" in reply.error["evalue"]

@@ -22,6 +22,7 @@ from tusk_jupyter.errors import (
 )
 from tusk_jupyter.events import ConnectionEvent
 from tusk_jupyter.interrupts import side_by_side
+from tusk_jupyter.notifications import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +156,7 @@ class Connection:
                 gone.close()
                 if not gone.loss_told:
                     # lost in what we did for ourselves, after a statement: a cell that builds on it must not run
-                    raise _lost_unnoticed(self.name, gone.lost)
+                    raise _lost_unnoticed(self.name, gone)
             return self._open_session(ask)
 
     @contextmanager
@@ -262,10 +263,10 @@ class Connection:
             self._events.emit(ConnectionEvent(status, self.id, self.name, info))  # type: ignore[arg-type]
 
 
-def _lost_unnoticed(name: str, reason: str | None) -> ConnectionLost:
-    error = ConnectionLost(f"the session of {name!r} was lost: {(reason or 'closed').splitlines()[0]}", name=name)
+def _lost_unnoticed(name: str, gone: Session) -> ConnectionLost:
+    error = ConnectionLost(f"the session of {name!r} was lost: {(gone.lost or 'closed').splitlines()[0]}", name=name)
     error.transaction = (
         "Lost with it: an open transaction, if there was one, temp tables, settings, prepared statements and session "
-        "locks. The statement was not sent."
+        f"locks.{silence(gone.channels)} The statement was not sent."
     )
     return error

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import selectors
 import socket
 import threading
 import time
@@ -47,11 +48,13 @@ from tusk_jupyter.connections.wire import (
     send_behind,
     send_questions,
 )
+from tusk_jupyter.notifications import Inbox, Notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from psycopg.pq.abc import PGconn, PGresult
+    from psycopg.pq.misc import PGnotify
 
     from tusk_jupyter.connections.copying import CopySource
     from tusk_jupyter.connections.time_outs import TimeOut
@@ -117,8 +120,14 @@ class Session:
         self._shortest_s = float("inf")
         self._probed = False
         self.dotted_settings: set[str] = set()
+        self.inbox = Inbox()
+        self.channels: set[str] = set()  # what it listens to, as far as is known without asking
+        self.asks_channels = False  # something may have changed that, and the server was not asked since
+        self.on_notification: Callable[[Notification], object] = self.inbox.add
         self._wire = Wire(conn.pgconn, lambda: self._noticed)
         conn.add_notice_handler(self._on_notice)
+        # not psycopg's own, which drops a payload that the encoding does not explain
+        self._notify_handler, conn.pgconn.notify_handler = conn.pgconn.notify_handler, self._on_notify
         self._thread = threading.Thread(target=self._work, name=f"tusk-session-{name}", daemon=True)
         self._thread.start()
         forking.watch(self)
@@ -309,6 +318,7 @@ class Session:
         try:
             self._send(token, send)
             reply = waiting.wait(read or self._wire.read(reading), self._conn.pgconn.socket, interval=0.1)
+            self._hear()
         except (psycopg.Error, OSError) as error:
             reason = self._lose(str(error).strip() or type(error).__name__)
             raise SessionLostError(reason, sent=True) from None
@@ -381,6 +391,7 @@ class Session:
                 # libpq's sockets never block: the first takes the server's last words, the second meets the end
                 pgconn.consume_input()
                 pgconn.consume_input()
+                self._hear()
             except psycopg.OperationalError as error:
                 reason = self._last_words() or str(error).strip().removeprefix("consuming input failed: ")
                 raise SessionLostError(self._lose(reason), sent=False, diagnostic=self.last_words) from None
@@ -429,6 +440,28 @@ class Session:
         self._noticed += 1
         if self._notice_sink is not None:
             self._notice_sink(diagnostic)
+
+    def _hear(self) -> None:
+        """Take the notifications that libpq has read; the server is not asked."""
+        while (found := self._conn.pgconn.notifies()) is not None:
+            self._on_notify(found)
+
+    def _on_notify(self, found: PGnotify) -> None:
+        channel, payload = (raw.decode(self.encoding, "replace") for raw in (found.relname, found.extra))
+        self.channels.add(channel)
+        own = found.be_pid == self.backend_pid
+        self.on_notification(Notification(channel, payload, found.be_pid, datetime.now(UTC), own))
+
+    def wait_for_notifications(self, seconds: float) -> None:
+        """Wait until the server says something, or the time is over, and take what it says; nothing is sent.
+
+        :raises SessionLostError: when the server has hung up.
+        """
+        self._check_alive()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._conn.pgconn.socket, selectors.EVENT_READ)
+            selector.select(seconds)
+        self._check_alive()
 
     def _lose(self, reason: str) -> str:
         if self.lost is None:
@@ -488,6 +521,7 @@ class Session:
         self._jobs.put(None)
         self._thread.join(timeout=CANCEL_TIMEOUT_S)
         self._conn.remove_notice_handler(self._on_notice)
+        self._conn.pgconn.notify_handler = self._notify_handler
         return not self._thread.is_alive() and self.lost is None and self.transaction_status == "IDLE"
 
     def close(self) -> None:

@@ -75,6 +75,7 @@ class CellOutput:
         self._pending: Lines | None = None
         self._heard = _Heard()
         self._shown_error: TuskError | None = None
+        self._ended: QueryInterrupted | None = None
         self.last_error: TuskError | None = None
 
     @property
@@ -181,6 +182,7 @@ class CellOutput:
             alarm=next((note for note in notes if note.startswith(NOTHING_SAVED)), None),
             transaction=_transaction(step.outcome.transaction),
             notices=self._take_notices(execution) if execution is not None else (),
+            heard=execution.heard if execution is not None and execution.heard.kept else None,
         )
 
     def line(self, footer: Footer) -> None:
@@ -208,6 +210,20 @@ class CellOutput:
             self.last_error = error.error if isinstance(error, QueryInterrupted) else error
             if not self.terminal and self.last_error is not self._shown_error:
                 self._display(panel(error))
+        ended, self._ended = self._ended, None
+        if ended is not None and result is not None and result.success:
+            # the kernel answers the front end with it, which makes both drop what is queued
+            result.error_in_exec = ended
+
+    def end_run(self, why: str) -> None:
+        """Let the cell end well, with its value, and nothing that a Run All has queued behind it run.
+
+        For what one stops because that is how it ends. IPython's result says whether a cell has failed: it is told so
+        when value and outputs are out, and no traceback is shown.
+        """
+        from tusk_jupyter.errors import QueryCancelled
+
+        self._ended = QueryInterrupted(QueryCancelled(why))
 
     def _draw(self, footer: Footer, *, live: bool = False) -> None:
         lines = _lines(self._lines)

@@ -179,7 +179,7 @@ class _Cell:
 
     def _failed(self, step: Step, connection: Connection) -> None:
         footer = self._output.footer(step, connection=connection.name)
-        if footer.notices:
+        if footer.notices or footer.heard:
             self._output.line(replace(footer, transaction=None))
         if step.outcome.error is not None and not step.fatal:
             self._output.show_error(step.outcome.error)
@@ -251,7 +251,7 @@ class _Cell:
         if result is not None and result.written is not None:
             parts = (*_file_parts(result.written, result.rowcount), *parts)
         footer = self._output.footer(step, connection=connection.name, parts=parts)
-        told = footer.transaction or footer.alarm or footer.notes or footer.notices
+        told = footer.transaction or footer.alarm or footer.notes or footer.notices or footer.heard
         if self._quiet and not (told or (result and result.truncated)):
             return
         if now or step.more:

@@ -9,6 +9,7 @@ from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.magics.options import words
 from tusk_jupyter.magics.tusk_connections import ConnectionCommands
 from tusk_jupyter.magics.tusk_history import HistoryCommands
+from tusk_jupyter.magics.tusk_listen import ListenCommands
 from tusk_jupyter.magics.tusk_load import LoadCommands
 from tusk_jupyter.magics.tusk_password import PasswordCommands
 from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
 
 
-class TuskCommands(ConnectionCommands, HistoryCommands, LoadCommands, PasswordCommands, PreferenceCommands):
+class TuskCommands(
+    ConnectionCommands, HistoryCommands, ListenCommands, LoadCommands, PasswordCommands, PreferenceCommands
+):
     """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""
 
     def __init__(self, tusk: Tusk, output: CellOutput, take_sql: Callable[[], None], shell: Any = None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tusk_jupyter import interrupts
 from tusk_jupyter.connections.wire import SessionLostError
 from tusk_jupyter.errors import ConnectionLost, QueryCancelled, QueryFailed, QueryInterrupted
+from tusk_jupyter.notifications import silence
 from tusk_jupyter.queries.lost import STATE
 
 if TYPE_CHECKING:
@@ -43,5 +44,6 @@ def asked(session: Session, job: Callable[[], T], *, doing: str) -> T:
         reason = loss.reason
     session.loss_told = True
     error = ConnectionLost(f"the session of {session.name!r} was lost: {reason}", name=session.name)
-    error.transaction = f"Lost with it: an open transaction, if there was one, {STATE}. Nothing was sent."
+    went = f"Lost with it: an open transaction, if there was one, {STATE}.{silence(session.channels)}"
+    error.transaction = f"{went} Nothing was sent."
     raise error

@@ -10,7 +10,7 @@ statement is never cancelled by its cancel: it cleans up.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tusk_jupyter import errors
 from tusk_jupyter.connections.wire import Command, Reply
@@ -54,6 +54,8 @@ class Options:
 @dataclass(slots=True)
 class Delivery:
     """A statement under way: what is sent, and what has come of it (``reply``, ``notes``)."""
+
+    ends_when_stopped: ClassVar[bool] = False  # to stop it is how it ends, and no request that came too late
 
     session: Session
     token: Token

@@ -21,7 +21,8 @@ from tusk_jupyter import interrupts, translate
 from tusk_jupyter.connections.durations import duration
 from tusk_jupyter.connections.wire import CancelledBeforeSentError, SessionLostError, Token
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
-from tusk_jupyter.queries import classify, endings, lost, time_outs, transactions
+from tusk_jupyter.notifications import Heard
+from tusk_jupyter.queries import channels, classify, endings, lost, time_outs, transactions
 from tusk_jupyter.queries.delivery import Delivery, Options
 from tusk_jupyter.queries.file_rows import FileSink
 from tusk_jupyter.queries.memory import Guard
@@ -89,6 +90,7 @@ class Execution:
         self.started_at = datetime.now(UTC)
         self.state = "waiting"
         self.notices = NoticeLog()
+        self.heard = Heard()  # the notifications that were read up to its end, and by nobody before
         self.seen = Seen()  # what the server said of it last; set by who watches
         self._bound = bound
         self._source = source
@@ -279,6 +281,8 @@ class Execution:
         )
         error = self._answer(delivery)
         self._answered = True
+        if not delivery.ends_when_stopped:  # who listens takes what he waits for, and leaves the rest to the next
+            self.heard = self.session.inbox.take()
         retired = self._retire(error)
         result = None
         if error is None:
@@ -348,10 +352,12 @@ class Execution:
         frame, columns, changed = self._sink.finish(self._options)
         if hasattr(frame, "attrs"):
             frame.attrs["tusk"] = self.id
-        if self._token.requested:
+        if self._token.requested and (retired is not None or not delivery.ends_when_stopped):
             notes.append("it had finished before the cancel request arrived" if retired is None else retired)
         unsaved = transactions.nothing_saved(self.statement, tag, goes_on=self.session.transaction is not None)
         notes += [unsaved] if unsaved is not None else []
+        if (note := channels.note(self.session, self.statement)) is not None:
+            notes.append(note)
         return results.Result(
             query_id=self.id,
             connection=self.session.name,
@@ -363,6 +369,7 @@ class Execution:
             elapsed_ms=self.elapsed_ms,
             command_tag=tag or "",
             notices=self.notices.records(),
+            notifications=self.heard.kept,
             notes=(*self._bound.notes, *changed, *notes),
             truncated=self._sink.truncated,
         )
@@ -379,6 +386,7 @@ class Execution:
         """Keep up with what a statement may have changed: the types it made, the time-outs it set, the transaction."""
         if error is None:
             transactions.follow(self.session, self.statement)
+            channels.follow(self.session, self.statement)
             if classify.changes_types(self.statement):
                 self.session.types.clear()
             self.session.dotted_settings |= classify.dotted_settings(self.statement)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tusk_jupyter.connections.durations import duration
 from tusk_jupyter.errors import ConnectionLost, QueryCancelled, TuskError
+from tusk_jupyter.notifications import silence
 from tusk_jupyter.queries import classify, struck
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def lost(
         error.xid = xid
         error.transaction = "The outcome of the COMMIT is unknown."
         return error
-    error.transaction = _what_went(before, sent=sent, wrote=not classify.reads_only_shape(statement))
+    error.transaction = _what_went(session, before, sent=sent, wrote=not classify.reads_only_shape(statement))
     return error
 
 
@@ -59,11 +60,12 @@ def tell_time_out(error: ConnectionLost, session: Session) -> None:
         struck.explain(error, struck.known(session, name))
 
 
-def _what_went(before: Transaction | None, *, sent: bool, wrote: bool) -> str:
+def _what_went(session: Session, before: Transaction | None, *, sent: bool, wrote: bool) -> str:
     if before is not None:
         went = f"Lost with it: the open transaction ({_count(before)}), which the server rolls back, and {STATE}."
     else:
         went = f"Lost with it: {STATE}."
+    went += silence(session.channels)
     if not sent:
         return f"{went} The statement was not sent."
     if before is None and wrote:
@@ -88,7 +90,7 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
     if classify.transaction_control(statement) == "COMMIT" and before is not None:
         went = f"The outcome of the COMMIT is unknown. Lost with the session: {STATE}."
     else:
-        went = _what_went(before, sent=True, wrote=not classify.reads_only_shape(statement))
+        went = _what_went(session, before, sent=True, wrote=not classify.reads_only_shape(statement))
     error.transaction = f"{went} The next cell gets a new session."
     return error
 
@@ -96,7 +98,7 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
 def gone(session: Session, before: Transaction | None, *, statement: Statement) -> str:
     """Return what is said of a session that ended with an error which was not the server's."""
     session.loss_told = True
-    went = _what_went(before, sent=True, wrote=not classify.reads_only_shape(statement))
+    went = _what_went(session, before, sent=True, wrote=not classify.reads_only_shape(statement))
     return f"The session ended with it. {went} The next cell gets a new session."
 
 
@@ -105,7 +107,7 @@ def retired(session: Session) -> str:
     session.loss_told = True
     return (
         "a cancel request got no answer, and could still hit a later statement: this session is never used again. "
-        f"{_what_went(session.transaction, sent=True, wrote=False)} The next cell gets a new session."
+        f"{_what_went(session, session.transaction, sent=True, wrote=False)} The next cell gets a new session."
     )
 
 

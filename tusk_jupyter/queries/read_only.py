@@ -43,6 +43,10 @@ from tusk_jupyter.queries import classify
 if TYPE_CHECKING:
     from tusk_jupyter.queries.split import Statement
 
+LISTEN_ADVICE: Final = (
+    "Nothing was run. Notifications need a session that is not read-only: connect once more without --read-only, under "
+    "another name, and listen there: %tusk listen CHANNEL --connection NAME."
+)
 _VANISHES: Final = frozenset({"LISTEN", "UNLISTEN", "NOTIFY", "ANALYZE", "ANALYSE", "CLUSTER", "REINDEX"})
 # a block keeps these until its end, which is what they are for
 _VANISHES_ALONE: Final = frozenset({"LOCK", "DECLARE"})
@@ -65,6 +69,16 @@ def refusal(statement: Statement, *, within: bool) -> str | None:
     if _sets_for_the_session(statement):
         return "set_config would vanish with the read-only transaction: use SET, or true for is_local"
     return None
+
+
+def advice(statement: Statement) -> str:
+    """Return what to do instead."""
+    if statement.words[:1] in {("LISTEN",), ("UNLISTEN",)}:
+        return LISTEN_ADVICE
+    return (
+        "Nothing was run. Each statement runs in a read-only transaction of its own here, or all those of a "
+        "with tusk.transaction() block in one, and that is rolled back."
+    )
 
 
 def _sets_for_the_session(statement: Statement) -> bool:

@@ -226,6 +226,5 @@ def refuse(statement: Statement, *, is_read_only: bool, within: bool) -> None:
     if is_read_only and (reason := read_only.refusal(statement, within=within)) is not None:
         raise InvalidInput(
             f"this connection is read-only: {reason}",
-            advice="Nothing was run. Each statement runs in a read-only transaction of its own here, or all those of a "
-            "with tusk.transaction() block in one, and that is rolled back.",
+            advice=read_only.advice(statement),
         )

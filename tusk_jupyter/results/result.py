@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tusk_jupyter.errors import Diagnostic
+    from tusk_jupyter.notifications import Notification
     from tusk_jupyter.results.destination import Written
     from tusk_jupyter.results.types import Column
 
@@ -28,6 +29,7 @@ class Result:
     :param query_type: ``select``, ``insert``, ``update``, ``delete``, ``create``, ``alter``, ``drop`` or ``other``. The
         tag does not say it: that of ``CREATE TABLE AS`` is ``SELECT 5``.
     :param rowcount: rows that are kept, which ``--limit`` may have made fewer than there are.
+    :param notifications: what NOTIFY brought since the statement before; of very many the first and the last 500.
     :param frame: the object returned to the cell, None for a statement without rows, and where they went to a file.
     :param written: the file that ``--to`` named, with its size.
     """
@@ -43,6 +45,7 @@ class Result:
     truncated: bool = False
     query_type: str = "other"
     written: Written | None = None
+    notifications: tuple[Notification, ...] = ()
     frame: Any = field(default=None, repr=False)
 
     @property
@@ -74,6 +77,7 @@ class Result:
             "query_type": self.query_type,
             "command_tag": self.command_tag,
             "notices": [asdict(notice) for notice in self.notices],
+            "notifications": [asdict(one) | {"received_at": str(one.received_at)} for one in self.notifications],
             "notes": list(self.notes),
             "truncated": self.truncated,
             "file": self.written.path if self.written is not None else None,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from tusk_jupyter.widgets import heard
 from tusk_jupyter.widgets.amounts import age, counted, duration
 from tusk_jupyter.widgets.markup import BAD, BAD_EDGE, MUTED, WARN, Twins, escape, tag, visible
 from tusk_jupyter.widgets.notices import MOST, SMALL, html_lines, note, text_lines
@@ -18,6 +19,7 @@ from tusk_jupyter.widgets.notices import MOST, SMALL, html_lines, note, text_lin
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tusk_jupyter.notifications import Heard
     from tusk_jupyter.widgets.notices import NoticeLine
 
 _PART = 300
@@ -69,6 +71,7 @@ class Footer(Twins):
     transaction: TransactionNote | None = None
     notices: tuple[NoticeLine, ...] = ()
     alarm: str | None = None
+    heard: Heard | None = None
 
     def text(self) -> str:
         """Return the line, its notes and its notices, one a line."""
@@ -76,6 +79,7 @@ class Footer(Twins):
         lines += [f"WARNING:  {visible(self.alarm, MOST)}"] if self.alarm else []
         lines += [f"note: {one}" for one in _notes(self.notes)]
         lines += text_lines(self.notices)
+        lines += heard.text_lines(self.heard)
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -86,7 +90,7 @@ class Footer(Twins):
             tone: Tone = "bad" if self.transaction.state == "failed" else "warn"
             line += _DOT + _toned(str(self.transaction), tone)
         below = [_alarm(visible(self.alarm, MOST))] if self.alarm else []
-        below += [*map(note, _notes(self.notes)), *html_lines(self.notices)]
+        below += [*map(note, _notes(self.notes)), *html_lines(self.notices), *heard.html_lines(self.heard)]
         return tag("div", line, SMALL) + "".join(below)
 
     def _words(self) -> list[str]:
