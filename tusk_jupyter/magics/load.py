@@ -85,16 +85,18 @@ class TuskMagics(Magics):  # type: ignore[misc]
         self._connect(line, local_ns or {})
 
     @no_var_expand
-    @line_magic("tusk")
-    def tusk_line(self, line: str) -> Any:
+    @needs_local_scope
+    @line_cell_magic("tusk")
+    def tusk_line(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Look around and set things: ``%tusk help`` lists what there is."""
-        from tusk_jupyter.magics.scrubbing import scrub_history
-        from tusk_jupyter.magics.tusk import TuskCommands
+        from tusk_jupyter.magics.scrubbing import scrub_history, statement_in
+        from tusk_jupyter.magics.tusk import WITH_SQL, TuskCommands
 
         self.idle.look()
-        scrub_history(self.shell, line)  # a URL may stand where a name belongs
+        sql = statement_in(line) if line.lstrip().startswith(WITH_SQL) else ""
+        scrub_history(self.shell, line, sql=sql)  # a URL may stand where a name belongs
         try:
-            return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line)
+            return TuskCommands(self.tusk, self.output, self.take_sql, self.shell).run(line, cell, local_ns)
         finally:
             self.output.settle(over=True)
 

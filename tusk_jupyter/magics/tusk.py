@@ -6,23 +6,32 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.magics.options import words
+from tusk_jupyter.magics.options import next_word, unquoted, words
 from tusk_jupyter.magics.tusk_connections import ConnectionCommands
 from tusk_jupyter.magics.tusk_history import HistoryCommands
 from tusk_jupyter.magics.tusk_listen import ListenCommands
 from tusk_jupyter.magics.tusk_load import LoadCommands
 from tusk_jupyter.magics.tusk_password import PasswordCommands
 from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
+from tusk_jupyter.magics.tusk_watch import WatchCommands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.tusk import Tusk
 
+WITH_SQL = ("watch",)
+
 
 class TuskCommands(
-    ConnectionCommands, HistoryCommands, ListenCommands, LoadCommands, PasswordCommands, PreferenceCommands
+    ConnectionCommands,
+    HistoryCommands,
+    ListenCommands,
+    LoadCommands,
+    PasswordCommands,
+    PreferenceCommands,
+    WatchCommands,
 ):
     """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""
 
@@ -35,10 +44,18 @@ class TuskCommands(
         """Every subcommand as it is typed."""
         return sorted(name[3:].replace("_", "-") for name in dir(self) if name.startswith("do_"))
 
-    def run(self, line: str) -> Any:
-        """Run ``%tusk LINE``."""
-        self._line = line
-        name, *arguments = words(line) or ["help"]
+    def run(self, line: str, body: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
+        """Run ``%tusk LINE``, or ``%%tusk LINE`` with what stands below it."""
+        first, end = next_word(line, 0)
+        name = unquoted(first) or "help"
+        if body is not None and name not in WITH_SQL:
+            raise InvalidInput(
+                f"%tusk {name} is a line: nothing goes below it", advice=f"Write %tusk {name}, with one percent sign."
+            )
+        self._line = line if body is None else f"{line}\n{body}"
+        self._local_ns = local_ns or {}
+        # SQL is no words of ours: its quotes and dollars mean something else
+        arguments = [] if name in WITH_SQL else words(line[end:])
         method = getattr(self, f"do_{name.replace('-', '_')}", None) if name in self.names else None
         if method is None:
             near = difflib.get_close_matches(name, self.names, n=3)

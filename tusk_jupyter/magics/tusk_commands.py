@@ -9,7 +9,7 @@ from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.widgets.result_footer import StatusLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.tusk import Tusk
@@ -24,6 +24,8 @@ class Commands:
         self._shell = shell
         # as it was typed: the words that a subcommand gets have lost their quotes
         self._line = ""
+        # the names of the function that the magic stands in
+        self._local_ns: Mapping[str, Any] = {}
 
     def _say(self, text: str, *notes: str) -> None:
         self._output.show(StatusLine(text, notes))
