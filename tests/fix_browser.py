@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+KERNELS = "@jupyterlab/apputils-extension/kernels-settings"
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Light"},
@@ -38,6 +39,7 @@ SETTINGS = {
     # a file is written when a test says so
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
     "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
+    KERNELS: {},
 }
 # errors in the console and uncaught exceptions of the front ends themselves:
 # (front end, part of the text, part of the address or the stack) → why
@@ -146,9 +148,9 @@ class FrontEnd:
         except (FileNotFoundError, ValueError):  # not yet, or half of it
             return None
 
-    def set_up(self) -> None:
-        """Write the settings as every test finds them, whatever the one before has chosen."""
-        for name, value in SETTINGS.items():
+    def set_up(self, settings: dict[str, dict] | None = None) -> None:
+        """Write the settings as every test finds them, whatever the one before has chosen, and what this one chooses."""
+        for name, value in (SETTINGS | (settings or {})).items():
             path = self.home / "settings" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(value))
@@ -442,15 +444,16 @@ def front_end(request, start_front_end) -> FrontEnd:
 
 @pytest.fixture
 def open_notebook(front_end, chromium, tmp_path, request):
-    """Return ``open(*cells, env=)``: a fresh notebook with its kernel idle; the kernel's files are in ``tmp_path``.
+    """Return ``open(*cells, env=, settings=)``: a fresh notebook with its kernel idle; that one's files are in ``tmp_path``.
 
     ``env`` is added to the kernel's environment; with ``**keychain_env`` in it, the kernel has that keychain.
+    ``settings`` are the front end's, as in :data:`SETTINGS`.
     """
     opened = request.node.stash[OPEN] = []
     shots = Path(kept) if (kept := request.config.getoption("--screenshots")) else tmp_path / "screenshots"
 
-    def open_(*cells: str, env: dict[str, str] | None = None) -> Notebook:
-        front_end.set_up()
+    def open_(*cells: str, env: dict[str, str] | None = None, settings: dict[str, dict] | None = None) -> Notebook:
+        front_end.set_up(settings)
         environment = {"TUSK_DATA_DIR": str(tmp_path / "tusk"), "IPYTHONDIR": str(tmp_path / "ipython"), **(env or {})}
         opened.append(Notebook(front_end, chromium, *front_end.add_notebook(cells, environment), shots))
         return opened[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -138,6 +139,23 @@ class Kernel:
         if self.manager.is_alive():
             self.manager.shutdown_kernel()
         self.manager.cleanup_resources()
+
+
+@pytest.fixture(scope="session")
+def install_ipykernel(tmp_path_factory):
+    """Return ``install(version)``: the environment of a kernel that runs on that ipykernel, fetched once per run."""
+    installed = {}
+
+    def install(version: str) -> dict[str, str]:
+        if version not in installed:
+            target = tmp_path_factory.mktemp(f"ipykernel-{version}")
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
+            done = subprocess.run([*command, f"ipykernel=={version}"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            installed[version] = {"PYTHONPATH": str(target)}
+        return installed[version]
+
+    return install
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ WORLDS = {
     "keychain": "start_keychain",
     "ssh": "start_sshd",
     "pgbouncer": "make_pgbouncer",
+    "ipykernels": "install_ipykernel",
     "compiled": "compiled",
     "sanitizers": "sanitizing_compiler",
     "namespaces": "network",
@@ -59,6 +60,8 @@ def missing() -> dict[str, str]:
 
 def _missing_programs() -> dict[str, str]:
     gone = {}
+    if importlib.util.find_spec("pip") is None:
+        gone["ipykernels"] = "pip, which fetches them, is not installed"
     for program in ("dbus-daemon", "gnome-keyring-daemon"):
         if shutil.which(program) is None:
             gone["keychain"] = f"{program} is not installed"

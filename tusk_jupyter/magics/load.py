@@ -38,7 +38,12 @@ class TuskMagics(Magics):  # type: ignore[misc]
         super().__init__(shell)
         self.tusk = tusk
         self.idle = IdleTransactions(tusk)
-        self.output = CellOutput(shell, notices=tusk.take_notices, idle=self.idle.take)
+        self.output = CellOutput(
+            shell,
+            notices=tusk.take_notices,
+            idle=self.idle.take,
+            relieve=lambda execution, holder: tusk.watching.relieve(execution, holder),
+        )
 
     @no_var_expand
     @needs_local_scope
