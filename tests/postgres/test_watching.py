@@ -42,6 +42,11 @@ class Flight:
         execution.results = outcome
         return execution
 
+    def stop(self, execution):
+        """Cancel a statement and wait until it is over."""
+        execution.cancel()
+        wait_until(lambda: execution.results)
+
     def close(self):
         self.tusk.queries.cancel_all()
         for thread in self.threads:
