@@ -12,6 +12,7 @@ from tests.worlds import WORLDS, missing
 pytest_plugins = [
     "tests.fix_browser",
     "tests.fix_decoder",
+    "tests.fix_garbage",
     "tests.fix_kernel",
     "tests.fix_keychain",
     "tests.fix_leaks",
