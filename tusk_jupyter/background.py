@@ -70,15 +70,14 @@ def submit(
     :raises InvalidInput: for what could not run in any case; :raises BindingError: for a parameter.
     """
     chosen = options or running.CellOptions()
-    pool = connection.pool
-    _refuse(chosen, pool)
+    _refuse(chosen, connection.target.limits.pool_size)
     source = Source(prefix, script)
     delivery = running.delivery_options(kernel, chosen, connection)
     taken = beforehand.taken(source, names, is_read_only=delivery.read_only)
-    task = Task(kernel, connection, pool, source, taken, delivery, chosen)
     job = Job(script, connection.name)
+    pool = connection.adopt(job)
+    task = Task(kernel, connection, pool, source, taken, delivery, chosen)
     kernel.queries.hold(job)
-    connection.adopt(job)
     try:
         interrupts.spawn(f"job-{job.id[:8]}", partial(_perform, task, job))
     except BaseException:
@@ -87,13 +86,13 @@ def submit(
     return job
 
 
-def _refuse(chosen: CellOptions, pool: ConnectionPool) -> None:
+def _refuse(chosen: CellOptions, pool_size: int) -> None:
     if chosen.parallel is not None:
         raise InvalidInput(
             "--parallel reads on the pool's connections, and a job of --bg has one of them",
             advice="Nothing was run. Use one of them.",
         )
-    if pool.max_size < _LEAST:
+    if pool_size < _LEAST:
         raise InvalidInput(
             "a job needs a connection besides the session's, and --pool-size 1 leaves none",
             advice="Nothing was run. Connect with --pool-size 2 or more.",
@@ -183,7 +182,7 @@ def _run(session: Session, task: Task, job: Job) -> None:
         on_error=task.chosen.on_error,
         timeout_s=task.chosen.timeout_s,
         on_start=start,
-        on_tick=tick,
+        on_tick=running.ticking(kernel, connection, tick),
         on_end=end,
     )
     for step in script.steps():

@@ -27,7 +27,7 @@ from tusk_jupyter.errors import ConnectionLost, QueryCancelled, QueryInterrupted
 from tusk_jupyter.masking import masked
 from tusk_jupyter.queries.endings import final_state
 from tusk_jupyter.queries.progress import Progress, Seen, Wait
-from tusk_jupyter.queries.registry import Active
+from tusk_jupyter.queries.registry import Active, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -125,13 +125,13 @@ class Job:
 
     def active(self) -> Active:
         """Return its row in ``%tusk queries``."""
-        now, wait = self.progress, self.progress.seen.wait
-        what = wait.what if wait is not None else None
-        return Active(self.id, self.connection, self.pid, self.sql, now.elapsed_s, now.rows, now.state, what)
+        now = self.progress
+        waits_for = in_words(now.seen.wait)
+        return Active(self.id, self.connection, self.pid, self.sql, now.elapsed_s, now.rows, now.state, waits_for)
 
     # -- waiting and stopping -------------------------------------------------------------------------------------
 
-    def cancel(self) -> bool:
+    def cancel(self, reason: str = "cancel") -> bool:
         """Ask the server to stop it, or leave the queue; return at once, ``False`` when it has ended already."""
         with self._lock:
             if self._ended.done():
@@ -139,7 +139,7 @@ class Job:
             self._stopped = True
             execution = self._execution
         if execution is not None:
-            execution.cancel()
+            execution.cancel(reason)
         return True
 
     def wait(self, timeout: float | None = None) -> bool:

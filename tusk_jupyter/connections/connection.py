@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tusk_jupyter.connections import forking
 from tusk_jupyter.connections.login import Login
-from tusk_jupyter.errors import (
-    ConnectionLost,
-    TuskError,
-)
+from tusk_jupyter.errors import ConnectionFailed, ConnectionLost, TuskError
 from tusk_jupyter.events import ConnectionEvent
 from tusk_jupyter.interrupts import side_by_side
 from tusk_jupyter.notifications import silence
@@ -223,10 +220,16 @@ class Connection:
         """Log in with another password from now on; return whether the connection was given one with its parameters."""
         return self._login.use_password(password)
 
-    def adopt(self, work: Work) -> None:
-        """End ``work`` when this connection is closed, until it is dismissed."""
+    def adopt(self, work: Work) -> ConnectionPool:
+        """End ``work`` when this connection is closed, until it is dismissed; return the pool that it is to use.
+
+        :raises ConnectionFailed: when it is closed already, and nobody would end it.
+        """
         with self._lock:
+            if self._session is None and self._pool is None:
+                raise ConnectionFailed(f"{self.name!r} is disconnected", advice="Connect again.", name=self.name)
             self._work.add(work)
+            return self.pool
 
     def dismiss(self, work: Work) -> None:
         """Forget work that has ended."""

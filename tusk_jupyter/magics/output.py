@@ -66,7 +66,7 @@ class CellOutput:
         self._shell = shell
         self._notices = notices
         self._idle = idle
-        self._relieve = relieve
+        self.relieve = relieve
         self._live: CellLine | TerminalLine | None = None
         self._live_failed = False
         self._lines: Lines | None = None
@@ -129,7 +129,7 @@ class CellOutput:
             else:
                 from tusk_jupyter.magics.live import CellLine
 
-                self._live = CellLine(self._shell, self._relieve)
+                self._live = CellLine(self._shell, self.relieve)
         return self._live
 
     def _tell(self, execution: Execution) -> None:

@@ -110,8 +110,8 @@ def queries_table(tusk: Tusk) -> pd.DataFrame:
         for q in tusk.queries.active()
     ]  # fmt: skip
     columns = ["id", "connection", "pid", "sql", "age_s", "rows", "state", "waits_for"]
-    table = pd.DataFrame(rows, columns=columns).astype({"pid": "Int64", "age_s": float, "rows": int})
-    return WideTable(table)
+    table = pd.DataFrame(rows, columns=columns, dtype=object)
+    return WideTable(table.astype({"age_s": float, "rows": int}).where(table.notna(), None))
 
 
 def _one_line(sql: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.progress import Wait
 
 
 _IN_FLIGHT = ("waiting", "running")
@@ -104,7 +105,6 @@ class Queries:
 def _active(execution: Execution) -> Active:
     from tusk_jupyter.masking import masked  # 4 ms, with the lexer; a load has no queries
 
-    wait = execution.seen.wait
     return Active(
         execution.id,
         execution.session.name,
@@ -113,5 +113,13 @@ def _active(execution: Execution) -> Active:
         execution.elapsed_ms / 1000,
         execution.rows,
         execution.state,
-        wait.what if wait is not None else None,
+        in_words(execution.seen.wait),
     )
+
+
+def in_words(wait: Wait | None) -> str | None:
+    """Return what is waited for, and who holds it: by its connection's name where it is this kernel's own."""
+    if wait is None or not wait.holders:
+        return wait.what if wait is not None else None
+    first = wait.holders[0]
+    return f"{wait.what}, held by {first.connection or f'pid {first.pid}'}"

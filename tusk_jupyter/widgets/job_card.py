@@ -1,7 +1,8 @@
-"""One background query as it is at a moment: what it runs, how far it is, how its result is had.
+"""One background query as it is at a moment: what it runs and how its result is had, and how far it is.
 
 A card is what stays in the notebook, so it has to read on its own in a year: which statement, on which connection, how
-it ended. A live front end lays the line with the Stop button above it while the job runs; this knows nothing of that.
+it ended. It has two halves because a live front end replaces the second, while the job runs, by the line with the Stop
+button; where nothing can be replaced later the two are one.
 """
 
 from __future__ import annotations
@@ -29,61 +30,90 @@ if TYPE_CHECKING:
 
 _SQL, _PART, _MESSAGE = 200, 300, 600
 _DOT = " · "
-_BOX = f"border:1px solid {LINE};padding:7px 10px;margin:4px 0;font-size:12px;line-height:1.5"
+_SMALL = "font-size:12px;line-height:1.5"
+_BOX = f"border:1px solid {LINE};padding:6px 10px;margin:3px 0;overflow-wrap:anywhere;{_SMALL}"
 _TONES = {"waiting": WARN, "cancelled": WARN, "timeout": BAD, "failed": BAD}
 
 
 @dataclass(frozen=True, slots=True)
-class JobCard(Twins):
-    """A job at a moment; ``name`` is the variable that holds it."""
+class JobHead(Twins):
+    """What a job runs; ``name`` is the variable that holds it."""
 
     id: str
-    state: str
     sql: str
     connection: str
+    name: str = "job"
+
+    def text(self) -> str:
+        """Return its lines."""
+        return f"job {self.id[:8]}{_DOT}{self._where()}\n{self._excerpt()}\n{without_code(self._how())}"
+
+    def html(self) -> str:
+        """Return the same."""
+        lines = (
+            tag("div", escape(f"job {self.id[:8]}{_DOT}{self._where()}"), MUTED),
+            tag("div", escape(self._excerpt()), f"overflow-wrap:anywhere;{MONO}"),
+            tag("div", with_code(self._how()), MUTED),
+        )
+        return tag("div", "".join(lines), _SMALL)
+
+    def _where(self) -> str:
+        return visible(self.connection, _PART)
+
+    def _excerpt(self) -> str:
+        return visible(" ".join(self.sql[: 4 * _SQL].split()), _SQL)
+
+    def _how(self) -> str:
+        return f"`{self.name}.df()` gives its frame, `{self.name}.cancel()` stops it"
+
+
+@dataclass(frozen=True, slots=True)
+class JobState(Twins):
+    """How far a job is."""
+
+    state: str
     elapsed_s: float
     rows: int = 0
     nbytes: int = 0
     phase: str | None = None
     waits_for: str | None = None
     error: TuskError | None = None
-    name: str = "job"
 
     def text(self) -> str:
-        """Return its lines."""
-        lines = [_DOT.join((f"job {self.id[:8]}", self.state, *self._words())), self._excerpt()]
-        lines += [visible(str(self.error), _MESSAGE)] if self.error is not None else []
-        return "\n".join([*lines, without_code(self._how())])
+        """Return the line, and the error below it."""
+        return "\n".join([_DOT.join((self.state, *self._words())), *self._error()])
 
     def html(self) -> str:
         """Return the same."""
         state = tag("b", escape(self.state), f"font-weight:600;{_TONES.get(self.state, '')}")
-        before = tag("span", f"job {escape(self.id[:8])}{_DOT}", MUTED)
-        after = tag("span", escape("".join(_DOT + word for word in self._words())), MUTED)
-        lines = [
-            tag("div", f"{before}{state}{after}"),
-            tag("div", escape(self._excerpt()), f"overflow-wrap:anywhere;{MONO}"),
-        ]
-        if self.error is not None:
-            message = escape(visible(str(self.error), _MESSAGE))
-            lines.append(tag("div", message, f"white-space:pre-wrap;overflow-wrap:anywhere;{BAD}"))
-        return tag("div", "".join([*lines, tag("div", with_code(self._how()), MUTED)]), _BOX)
-
-    def _excerpt(self) -> str:
-        return visible(" ".join(self.sql[: 4 * _SQL].split()), _SQL)
+        words = tag("span", escape("".join(_DOT + word for word in self._words())), MUTED)
+        said = [tag("div", escape(line), f"white-space:pre-wrap;{BAD}") for line in self._error()]
+        return tag("div", "".join([state, words, *said]), _BOX)
 
     def _words(self) -> list[str]:
         said = [duration(self.elapsed_s * 1000)]
         said += [counted(self.rows, "row")] if self.rows or self.state == "completed" else []
         said += [size(self.nbytes)] if self.nbytes else []
         said += [visible(self.phase, _PART)] if self.phase else []
-        said += [f"waits for {visible(self.waits_for, _PART)}"] if self.waits_for else []
-        return [*said, visible(self.connection, _PART)]
+        return [*said, f"waits for {visible(self.waits_for, _PART)}"] if self.waits_for else said
 
-    def _how(self) -> str:
-        name = self.name
-        if self.state == "completed":
-            return f"`{name}.df()` is its frame, `{name}.result()` all that is known of it"
-        if self.state in {"waiting", "running"}:
-            return f"`{name}.df()` waits for its frame, `{name}.cancel()` stops it"
-        return f"`{name}.error` says everything about it"
+    def _error(self) -> list[str]:
+        # that it was stopped says its state
+        told = self.error is not None and self.state != "cancelled"
+        return [visible(str(self.error), _MESSAGE)] if told else []
+
+
+@dataclass(frozen=True, slots=True)
+class JobCard(Twins):
+    """Both."""
+
+    head: JobHead
+    now: JobState
+
+    def text(self) -> str:
+        """Return their lines."""
+        return f"{self.head.text()}\n{self.now.text()}"
+
+    def html(self) -> str:
+        """Return the same."""
+        return self.head.html() + self.now.html()

@@ -77,11 +77,12 @@ function stop(model, id) {
   asked.set(id, { open: true, note: "" });
   redraw();
   const heard = () => (lineOf(model, id)?.state ?? "stopping") === "stopping";
+  const unheard = () => giveUp(id, model.get("view").unheard || UNHEARD);
   repeat(model, { op: "stop", id }, heard);
   setTimeout(async () => {
     if (heard()) return;
-    if (!(await interrupt(model.get("view").kernel, heard))) giveUp(id, UNHEARD);
-    else setTimeout(() => heard() || giveUp(id, UNHEARD), PATIENCE_MS);
+    if (!(await interrupt(model.get("view").kernel, heard))) unheard();
+    else setTimeout(() => heard() || unheard(), PATIENCE_MS);
   }, INTERRUPT_MS);
 }
 
