@@ -42,7 +42,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
             shell,
             notices=tusk.take_notices,
             idle=self.idle.take,
-            relieve=lambda execution, holder: tusk.watching.relieve(execution, holder),
+            relieve=lambda execution, holder: tusk.watching.relieve(execution, holder),  # noqa: PLW0108 - not made yet
         )
 
     @no_var_expand
