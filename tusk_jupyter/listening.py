@@ -63,6 +63,7 @@ def listen(
 ) -> Listened:
     """Listen, and wait as long as ``wanted`` says; to be stopped is an end like any other.
 
+    :param on_tick: called each 50 ms, and once more when it has failed, with what has come so far.
     :raises InvalidInput: where nothing could come; :raises TuskError: as a cell does.
     """
     from tusk_jupyter.queries.binding import Bound
@@ -95,6 +96,8 @@ def listen(
     outcome = execution.wait((lambda: on_tick(execution, collected)) if on_tick is not None else None)
     ended(kernel, connection, statement, execution, outcome, history=True)
     if outcome.error is not None:
+        if on_tick is not None:
+            on_tick(execution, collected)  # what came before it failed
         raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error
     from tusk_jupyter.results.notified import to_frame
 

@@ -77,8 +77,11 @@ class _Shown:
 
     def tick(self, execution: Execution, collected: Collected) -> None:
         """Show what has come since the last look."""
-        self._output.tick(execution)
-        if len(collected.notifications) > self._count and time.monotonic() - self._drawn >= _EVERY_S:
+        over = execution.state not in {"waiting", "running"}
+        if not over:
+            self._output.tick(execution)
+        due = over or time.monotonic() - self._drawn >= _EVERY_S
+        if due and len(collected.notifications) > self._count:
             self._drawn = time.monotonic()
             self._draw(collected)
 

@@ -25,6 +25,7 @@ from tusk_jupyter.queries.notices import NoticeLog
 from tusk_jupyter.queries.progress import Progress, Seen
 from tusk_jupyter.queries.split import split
 from tusk_jupyter.running import CellOptions
+from tusk_jupyter.widgets.amounts import age
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +149,7 @@ class Watch:
 
     def _phase(self) -> str:
         left = max(0.0, self._next_at - time.monotonic())
-        return f"watching, run {self._number + 1} in {left:.0f} s"
+        return f"watching, run {self._number + 1} {f'in {age(left)}' if left >= 1 else 'is next'}"
 
     def cancel(self, reason: str = "cancel") -> bool:
         """End it: the run that is under way is cancelled, the wait for the next one is over."""
