@@ -47,6 +47,12 @@ class Flight:
         execution.cancel()
         wait_until(lambda: execution.results)
 
+    def stop_all(self, thread):
+        """Cancel whatever runs, and wait for the thread that it was run on."""
+        self.tusk.queries.cancel_all()
+        thread.join(20)
+        assert not thread.is_alive()
+
     def close(self):
         self.tusk.queries.cancel_all()
         for thread in self.threads:

@@ -109,9 +109,9 @@ def test_whoever_wants_the_last_connection_gets_it(fly, tusk, database):
 
 
 def test_one_that_borrows_never_waits_for_the_next_look(fly, tusk, database, monkeypatch):
-    from tusk_jupyter.queries import watching
+    from tusk_jupyter.queries import watch
 
-    monkeypatch.setattr(watching, "LOOK_S", 60.0)
+    monkeypatch.setattr(watch, "LOOK_S", 60.0)
     flight = fly(database, pool_size=2)
     flight.run("select pg_sleep(60)")
     watched(tusk)
@@ -180,9 +180,9 @@ def test_a_server_that_restarts_ends_the_statement_and_leaves_no_watch(fly, tusk
 
 
 def test_a_server_that_says_nothing_any_more_costs_only_the_watch(fly, tusk, proxy, database, monkeypatch):
-    from tusk_jupyter.queries import watching
+    from tusk_jupyter.queries import watch
 
-    monkeypatch.setattr(watching, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(watch, "TIMEOUT_S", 0.3)
     flight = fly(proxy.conninfo(database.rpartition("=")[2]))
     execution = flight.run("select pg_sleep(60)")
     watched(tusk)

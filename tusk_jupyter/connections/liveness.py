@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGconn, PGresult
 
+    from tusk_jupyter.connections.wire import Command
+
 _HUNG_UP: Final = sum(getattr(select, name, 0) for name in ("POLLRDHUP", "POLLHUP", "POLLERR"))
 _FAILED: Final = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 SLICE_S: Final = 0.1
@@ -49,21 +51,39 @@ def run_within(conn: psycopg.Connection[Any], limit_s: float, *statements: bytes
         connection is to be closed.
     """
     deadline = time.monotonic() + limit_s
-    pgconn, last = conn.pgconn, None
+    last = None
     for statement in statements:
-        pgconn.send_query(statement)
-        gen = _until(generators.execute(pgconn), deadline)
-        results = waiting.wait(gen, pgconn.socket, interval=max(0.001, min(SLICE_S, limit_s / 4)))
-        failed = next((one for one in results if one.status in _FAILED), None)
-        if failed is not None:
-            raise psycopg.errors.error_from_result(failed)
-        last = results[-1]
+        conn.pgconn.send_query(statement)
+        last = _answer(conn, deadline, limit_s)
     return last
 
 
-def ask(conn: psycopg.Connection[Any], limit_s: float, statement: bytes) -> list[list[str | None]]:
-    """Return the rows of a statement of ours as PostgreSQL's text; raises as :func:`run_within`."""
-    found = run_within(conn, limit_s, statement)
+def _bound(conn: psycopg.Connection[Any], limit_s: float, statement: bytes, bound: Command) -> PGresult:
+    if bound.values:
+        conn.pgconn.send_query_params(statement, bound.values, bound.oids, bound.formats, 0)
+    else:
+        conn.pgconn.send_query(statement)
+    return _answer(conn, time.monotonic() + limit_s, limit_s)
+
+
+def _answer(conn: psycopg.Connection[Any], deadline: float, limit_s: float) -> PGresult:
+    gen = _until(generators.execute(conn.pgconn), deadline)
+    results = waiting.wait(gen, conn.pgconn.socket, interval=max(0.001, min(SLICE_S, limit_s / 4)))
+    failed = next((one for one in results if one.status in _FAILED), None)
+    if failed is not None:
+        raise psycopg.errors.error_from_result(failed)
+    last: PGresult = results[-1]
+    return last
+
+
+def ask(
+    conn: psycopg.Connection[Any], limit_s: float, statement: bytes, bound: Command | None = None
+) -> list[list[str | None]]:
+    """Return the rows of a statement of ours as PostgreSQL's text; raises as :func:`run_within`.
+
+    :param bound: whose values the statement is sent with.
+    """
+    found = run_within(conn, limit_s, statement) if bound is None else _bound(conn, limit_s, statement, bound)
     if found is None:
         return []
     rows = ((found.get_value(row, column) for column in range(found.nfields)) for row in range(found.ntuples))

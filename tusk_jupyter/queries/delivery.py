@@ -70,6 +70,7 @@ class Delivery:
     undone: bool = False  # it failed and was rolled back to a savepoint of its own
     _alone: bool = False  # no transaction of the user's is open
     _refused: TuskError | None = None  # why the sink takes no more rows
+    _plain: Command | None = None  # as it was sent, outside of a transaction of the user's
 
     def run(self) -> None:
         """Run the statement to the server's last word on it.
@@ -93,7 +94,13 @@ class Delivery:
             if self.session.lost is None:
                 self._end_savepoint(failed=failed)
 
+    @property
+    def planned(self) -> Command | None:
+        """What was sent, if another connection may be asked about its plan (from another thread)."""
+        return self._plain if self.session.encoding == "utf-8" else None
+
     def _deliver(self, command: Command) -> None:
+        self._plain = command if self._alone else None
         if self.options.read_only:
             self._run_read_only(command)
         else:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tusk_jupyter.connections.session import Session, Transaction
+    from tusk_jupyter.connections.wire import Command
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
@@ -146,6 +147,11 @@ class Execution:
         if delivery is not None:
             return delivery.backend_pids
         return (self.session.backend_pid,) if self.session.backend_pid is not None else ()
+
+    @property
+    def planned(self) -> Command | None:
+        """What was sent, once rows of it have come, if another connection may be asked about its plan."""
+        return self._delivery.planned if self._delivery is not None and self._sink.received else None
 
     def when_done(self, call: Callable[[], object]) -> None:
         """Have ``call()`` called when it is over, on the worker; at once when it is already."""
