@@ -12,14 +12,15 @@ cancel was sent for is thrown away, as :mod:`~tusk_jupyter.connections.team` doe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter import interrupts, running, translate
 from tusk_jupyter.errors import InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, TuskError
 from tusk_jupyter.jobs import Job, StoppedError
-from tusk_jupyter.queries import beforehand
+from tusk_jupyter.queries import beforehand, classify, partition
 from tusk_jupyter.queries.endings import Source
 
 if TYPE_CHECKING:
@@ -32,9 +33,17 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.execution import Execution, Outcome
     from tusk_jupyter.queries.script import Names
     from tusk_jupyter.queries.split import Statement
+    from tusk_jupyter.results.result import Result
     from tusk_jupyter.running import CellOptions, Kernel
 
 _LEAST: Final = 2
+_LOOK_UP_S: Final = 2.0
+_NO_TABLE: Final = "42P01"
+_TEMPORARY: Final = """
+select relname from pg_catalog.pg_class where relpersistence = 't' and relkind in ('r', 'p', 'v', 'S')
+  and relname in (select pg_catalog.json_array_elements_text($1::pg_catalog.json)) order by 1 limit 1
+"""
+_ENDS: Final = "it ends with the job, whose connection nobody else has; for the cells run it without --bg"
 _ELSEWHERE: Final = (
     "A job has a connection of its own, without the temp tables, settings (search_path), role, prepared statements and "
     "open transaction of the cells' session: let its script make what it needs, or leave --bg out."
@@ -144,7 +153,7 @@ def _on(conn: psycopg.Connection[object], task: Task, job: Job) -> None:
         _run(session, task, job)
         left_open = session.transaction
     except TuskError as error:
-        _explain(error, session)
+        _explain(error, session, task, job.execution)
         raise
     finally:
         cancelled = job.execution is not None and job.execution.is_cancelled
@@ -187,10 +196,16 @@ def _run(session: Session, task: Task, job: Job) -> None:
     )
     for step in script.steps():
         if step.outcome.result is not None:
-            job.take(step.outcome.result)
+            # what nothing in the script can use any more was meant for somebody else
+            lasting = not step.more and classify.is_of_the_session(step.statement)
+            job.take(_noted(step.outcome.result) if lasting else step.outcome.result)
 
 
-def _explain(error: TuskError, session: Session) -> None:
+def _noted(result: Result) -> Result:
+    return replace(result, notes=(*result.notes, _ENDS))
+
+
+def _explain(error: TuskError, session: Session, task: Task, execution: Execution | None) -> None:
     """Say what an error means for a job, whose session goes with it."""
     if session.transaction is not None:
         error.transaction = (
@@ -199,7 +214,30 @@ def _explain(error: TuskError, session: Session) -> None:
     elif error.transaction is not None:
         error.transaction = error.transaction.replace(" The next cell gets a new session.", "")
     if error.sqlstate in _MAY_BE_ELSEWHERE:
-        error.advice = f"{error.advice} {_ELSEWHERE}" if error.advice != type(error).default_advice else _ELSEWHERE
+        said = [error.advice] if error.advice != type(error).default_advice else []
+        said += _seen_elsewhere(session, task, execution) if error.sqlstate == _NO_TABLE and execution else []
+        error.advice = " ".join([*said, _ELSEWHERE])
+
+
+def _seen_elsewhere(session: Session, task: Task, execution: Execution) -> list[str]:
+    """Return what is known of a missing table, asked on the job's connection, never on the cells', and not for long."""
+    from tusk_jupyter.connections.wire import Command, SessionLostError
+
+    cells = task.connection.live_session
+    if cells is not None and cells.transaction is not None:
+        return ["The cells' session has an open transaction, and what it made is seen nowhere else before its COMMIT."]
+    names = json.dumps(sorted(partition.names_in(execution.statement)))
+
+    def ask() -> str | None:
+        if session.transaction_status == "INERROR":
+            session.run(None, Command(b"rollback"))
+        return session.scalar(_TEMPORARY, names)
+
+    try:
+        found = session.submit(ask).result(_LOOK_UP_S)
+    except (SessionLostError, TimeoutError):
+        return []
+    return [f"{found!r} is a temp table of another session."] if found is not None else []
 
 
 def _not_ended(transaction: Transaction) -> QueryFailed:

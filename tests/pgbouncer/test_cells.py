@@ -269,3 +269,14 @@ def test_notifications_come_in_session_mode_and_are_refused_where_none_could(poo
         assert "one" in reply.value
     else:
         assert "nothing would ever come on 'db'" in reply.error["evalue"]
+
+
+def test_a_background_query_runs_and_is_stopped_among_strangers(pooled, bouncers, database):
+    with strangers(bouncers("transaction"), database, 3):
+        job = api.submit("select 'in the background' as said, pg_sleep(60)")
+        wait_until(lambda: running(database, "select 'in the background'"))
+        assert pooled.run("%sql select 1").status == "ok"
+        assert job.cancel()
+        assert isinstance(job.exception(20), QueryCancelled)
+        wait_until(lambda: not running(database, "select 'in the background'"))
+        assert [api.submit("select :n as n", n=n).df(20)["n"].item() for n in range(5)] == list(range(5))

@@ -51,6 +51,11 @@ while not connection.pool.status().waiting:
     "a statement": """
 meanwhile(tusk.sql, "select 'still running' from pg_sleep(600)")
 """,
+    "background queries": """
+jobs = [tusk.submit("select 'in the background' from pg_sleep(600)") for _ in range(6)]
+while sum(job.state == "running" for job in jobs) < 4:
+    pass
+""",
     "a transaction": """
 tusk.sql("begin")
 tusk.sql("create table never ()")

@@ -226,8 +226,35 @@ def test_what_the_session_has_a_job_does_not_see_and_says_so(connection):
     tusk_api.sql("create temp table mine as select 1 as n")
     error = tusk_api.submit("select * from mine").exception(20)
     assert error.sqlstate == "42P01"
-    assert "temp tables" in error.advice
-    assert "--bg" in error.advice
+    assert "'mine' is a temp table of another session" in error.advice
+    assert "leave --bg out" in error.advice
+    error = tusk_api.submit("begin; select * from mine").exception(20)
+    assert "'mine' is a temp table" in error.advice
+    assert "was rolled back with the job's connection" in error.transaction
+    assert "temp table of another" not in tusk_api.submit("select * from nowhere").exception(20).advice
+
+
+def test_what_an_open_transaction_made_is_said_to_be_there(connection):
+    with tusk_api.transaction():
+        tusk_api.sql("create table made (n int)")
+        error = tusk_api.submit("select * from made").exception(20)
+    assert "open transaction" in error.advice
+    assert "before its COMMIT" in error.advice
+
+
+@pytest.mark.parametrize("last", ["set work_mem = '7MB'", "listen word", "create temp table t (n int)"])
+def test_what_ends_with_the_job_is_noted(cells, last):
+    cells.run(f"%%sql --bg job <<\nselect 1; {last}")
+    assert "ends with the job" in cells.ns["job"].results(20)[-1].notes[-1]
+    assert "ends with the job" in cells.run("job").displayed[0]
+    cells.run(f"%%sql --bg job <<\n{last}; select 1")
+    assert cells.ns["job"].result(20).notes == ()
+
+
+def test_the_card_says_that_more_rows_exist(cells):
+    cells.run("%%sql --bg --limit 3 job <<\nselect generate_series(1, 9) as n")
+    cells.ns["job"].wait(20)
+    assert "more rows exist than the 3 that are kept" in cells.run("job").displayed[0]
 
 
 def test_a_transaction_left_open_is_an_error_that_says_it_was_rolled_back(database, connection):

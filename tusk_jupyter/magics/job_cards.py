@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.jobs import Job
     from tusk_jupyter.magics.live import Relieve
     from tusk_jupyter.magics.output import CellOutput
+    from tusk_jupyter.results.result import Result
     from tusk_jupyter.widgets.progress import ProgressLine
 
 log = logging.getLogger("tusk_jupyter.job_cards")
@@ -69,7 +70,13 @@ def state(job: Job) -> JobState:
     """Return how far a job is, as it stays in the notebook."""
     now = job.progress
     what = in_words(now.seen.wait)
-    return JobState(now.state, now.elapsed_s, now.rows, now.nbytes, now.seen.phase, what, job.error)
+    notes = tuple(note for result in job.results() for note in _notes(result)) if job.done() else ()
+    return JobState(now.state, now.elapsed_s, now.rows, now.nbytes, now.seen.phase, what, job.error, notes)
+
+
+def _notes(result: Result) -> tuple[str, ...]:
+    more = (f"more rows exist than the {result.rowcount:,} that are kept",) if result.truncated else ()
+    return (*result.notes, *more)
 
 
 class _LiveCard:

@@ -156,6 +156,15 @@ def transaction_control(statement: Statement) -> str | None:
     return "SET TRANSACTION" if setting in _TRANSACTION_SETTINGS else None
 
 
+def is_of_the_session(statement: Statement) -> bool:
+    """Tell whether all that it makes is a thing of its session: a setting, a temp table, a name to listen to."""
+    if _first(statement) == "CREATE":
+        return not {"TEMP", "TEMPORARY"}.isdisjoint(statement.words[1:4])
+    if transaction_control(statement) is not None or "LOCAL" in statement.words[1:2]:
+        return False
+    return is_setting(statement) or _first(statement) in {"LISTEN", "PREPARE", "LOAD"}
+
+
 def is_setting(statement: Statement) -> bool:
     """Tell whether it is a SET or RESET of a session setting (not SET TRANSACTION, not SET CONSTRAINTS)."""
     return _setting(statement) is not None and _setting(statement) not in _TRANSACTION_SETTINGS | {"CONSTRAINTS"}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
 
 _SQL, _PART, _MESSAGE = 200, 300, 600
+_NOTES = 20
 _DOT = " · "
 _SMALL = "font-size:12px;line-height:1.5"
 _BOX = f"border:1px solid {LINE};padding:6px 10px;margin:3px 0;overflow-wrap:anywhere;{_SMALL}"
@@ -78,17 +79,20 @@ class JobState(Twins):
     phase: str | None = None
     waits_for: str | None = None
     error: TuskError | None = None
+    notes: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the line, and the error below it."""
-        return "\n".join([_DOT.join((self.state, *self._words())), *self._error()])
+        notes = [f"note: {note}" for note in self._notes()]
+        return "\n".join([_DOT.join((self.state, *self._words())), *self._error(), *notes])
 
     def html(self) -> str:
         """Return the same."""
         state = tag("b", escape(self.state), f"font-weight:600;{_TONES.get(self.state, '')}")
         words = tag("span", escape("".join(_DOT + word for word in self._words())), MUTED)
         said = [tag("div", escape(line), f"white-space:pre-wrap;{BAD}") for line in self._error()]
-        return tag("div", "".join([state, words, *said]), _BOX)
+        notes = [tag("div", escape(note), MUTED) for note in self._notes()]
+        return tag("div", "".join([state, words, *said, *notes]), _BOX)
 
     def _words(self) -> list[str]:
         said = [duration(self.elapsed_s * 1000)]
@@ -96,6 +100,11 @@ class JobState(Twins):
         said += [size(self.nbytes)] if self.nbytes else []
         said += [visible(self.phase, _PART)] if self.phase else []
         return [*said, f"waits for {visible(self.waits_for, _PART)}"] if self.waits_for else said
+
+    def _notes(self) -> list[str]:
+        lines = [visible(note, _MESSAGE) for note in self.notes[:_NOTES]]
+        more = len(self.notes) - _NOTES
+        return [*lines, f"… {counted(more, 'more note')}"] if more > 0 else lines
 
     def _error(self) -> list[str]:
         # that it was stopped says its state
