@@ -410,3 +410,39 @@ def test_an_insert_whose_answer_was_lost_is_not_run_again(through_proxy, databas
     assert "Outcome unknown" in reply.displayed[-1]
     assert ask(database, "select count(*) from t") == 1
     assert not isinstance(reply.exception, QueryFailed)
+
+
+@pytest.mark.parametrize("words", ["commit", "END", "commit and chain", "commit work and chain"])
+def test_every_spelling_of_commit_is_looked_up(through_proxy, database, proxy, words):
+    through_proxy.run("%%sql\nbegin; insert into t values (1)")
+    proxy.cut_answer_to(words.lower().encode())
+    # the last of several statements
+    reply = through_proxy.run(f"%%sql\ninsert into t values (2); {words}", ok=False)
+    assert "The COMMIT took effect" in reply.displayed[-1]
+    assert ask(database, "select count(*) from t") == 2
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_commit_of_a_block_is_looked_up(through_proxy, database, proxy, arrives):
+    (proxy.cut_answer_to if arrives else proxy.cut_before)(b"commit")
+    block = "import tusk_jupyter as tusk\nwith tusk.transaction():\n    tusk.sql('insert into t values (1)')"
+    reply = through_proxy.run(block, ok=False)
+    assert f"The COMMIT {'took' if arrives else 'did not take'} effect" in reply.displayed[-1]
+    assert ask(database, "select count(*) from t") == int(arrives)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("words", ["PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED"])
+def test_what_became_of_a_prepared_transaction_is_looked_up(through_proxy, database, proxy, words, arrives):
+    name = f"it''s {database.rpartition('=')[2]}"
+    through_proxy.run("%%sql\nbegin; insert into t values (1)")
+    if words != "PREPARE TRANSACTION":
+        through_proxy.run(f"%sql prepare transaction '{name}'")
+    (proxy.cut_answer_to if arrives else proxy.cut_before)(words.lower().encode())
+    reply = through_proxy.run(f"%sql {words} '{name}'", ok=None)
+    # one that stays would keep its database from being dropped
+    if ask(database, "select count(*) from pg_prepared_xacts where database = current_database()"):
+        through_proxy.run(f"%sql db rollback prepared '{name}'")
+    assert isinstance(reply.exception, ConnectionLost)
+    assert f"The {words} {'took' if arrives else 'did not take'} effect" in reply.displayed[-1]
+    assert ask(database, "select count(*) from t") == int(words == "COMMIT PREPARED" and arrives)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
-from tests.waiting import ask, meanwhile, terminate, wait_until
+from tests.waiting import ask, meanwhile, running, terminate, wait_until
 from tusk_jupyter.errors import QueryFailed
 
 
@@ -207,3 +210,147 @@ def test_a_commit_with_deferred_constraints_fails(cells, database):
     assert isinstance(reply.exception, QueryFailed)
     assert reply.exception.sqlstate == "23505"
     assert ask(database, "select count(*) from d") == 0
+
+
+# -- several statements, some of which fail ---------------------------------------------------------------------------
+
+SAVED = "%%sql --on-error savepoint\n"
+
+
+@pytest.fixture
+def t(cells):
+    cells.run("%sql create table t (a int)")
+    return cells
+
+
+def rows(database):
+    return ask(database, "select coalesce(array_agg(a order by a), '{}') from t")
+
+
+def test_what_survived_is_said_where_it_failed_and_at_the_end(t, connection):
+    script = "begin; insert into t values (1); insert into t values (2); select 1/0; insert into t values (3); select nope; select 5"
+    reply = t.run(f"{SAVED}{script}", ok=False)
+    first, second = [text for text in reply.displayed if text.startswith("ERROR")]
+    assert "statements: 3 done, 1 failed, 3 to come (failed: 4)" in first.lower()
+    assert (
+        "The 2 statements of the transaction before this one are kept; this one was rolled back to its savepoint. "
+        "The transaction is open." in first
+    )
+    assert "The 3 statements of the transaction before this one are kept" in second
+    assert reply.displayed[-1] == (
+        "5 of 7 statements ran, number 4 and 6 failed; the transaction is open, and keeps what those in it have done"
+    )
+    assert session_of(connection).transaction_status == "INTRANS"
+
+
+def test_a_transaction_of_an_earlier_cell_is_kept_too(t, database):
+    t.run("%%sql\nbegin; insert into t values (1)")
+    text = shown(t.run(f"{SAVED}select 1/0", ok=False))
+    assert "The statement of the transaction before this one is kept; this one was rolled back" in text
+    t.run("%sql commit")
+    assert rows(database) == [1]
+
+
+def test_continue_says_what_ran(t, database):
+    reply = t.run("%%sql --on-error continue\ninsert into t values (1); select 1/0; insert into t values (2)", ok=False)
+    assert reply.displayed[-1] == "2 of 3 statements ran, number 2 failed"
+    assert rows(database) == [1, 2]
+
+
+def test_what_stops_a_script_is_not_to_come(t):
+    reply = t.run("%%sql --on-error continue\nbegin; select 1/0; select 1; select 2", ok=False)
+    assert "1 done, 1 failed, 2 not run (failed: 2)" in shown(reply)
+
+
+@pytest.mark.parametrize(
+    ("script", "kept"),
+    [
+        # the user's own savepoints, before and between
+        ("savepoint a; insert into t values (1); select 1/0; rollback to a; insert into t values (2)", [2]),
+        ("insert into t values (1); savepoint a; insert into t values (2); select 1/0; release a", [1, 2]),
+        ("savepoint tusk_statement; insert into t values (1); select 1/0; rollback to tusk_statement", []),
+        # that are not there
+        ("insert into t values (1); rollback to nope; insert into t values (2)", [1, 2]),
+        ("insert into t values (1); release nope; insert into t values (2)", [1, 2]),
+        ("savepoint a; release a; insert into t values (1); rollback to a", [1]),
+        # an end in the middle
+        ("insert into t values (1); select 1/0; commit; insert into t values (2); begin", [1, 2]),
+        ("insert into t values (1); select 1/0; rollback; insert into t values (2); begin", [2]),
+        ("insert into t values (1); select 1/0; commit and chain; insert into t values (2); select 1/0", [1, 2]),
+        # a deferred constraint, looked at now
+        (
+            (
+                "create table d (a int unique deferrable initially deferred); insert into d values (1); select 1/0; "
+                "insert into d values (1); set constraints all immediate; insert into t values (1); delete from d"
+            ),
+            [1],
+        ),
+        # a cursor goes on behind a failure elsewhere
+        (
+            (
+                "declare c cursor for select 7 union all select 8; fetch c; select 1/0; "
+                "insert into t select 1; fetch c; close c"
+            ),
+            [1],
+        ),
+        # what failed may have set something as well
+        ("set local work_mem = '1MB'; select set_config('work_mem', '2MB', true), 1/0; insert into t values (1)", [1]),
+    ],
+)
+def test_savepoints_and_what_else_a_transaction_holds(t, connection, database, script, kept):
+    t.run(f"{SAVED}begin; {script}", ok=False)
+    assert session_of(connection).transaction_status == "INTRANS"
+    t.run("%sql commit")
+    assert rows(database) == kept
+
+
+def test_set_local_outlives_its_savepoint_and_one_that_failed_does_not(t, connection):
+    script = "begin; set local statement_timeout = '2min'; select set_config('statement_timeout', '1min', true), 1/0"
+    t.run(f"{SAVED}{script}", ok=False)
+    assert session_of(connection).statement_timeout_ms == 120_000
+    t.run("x = %sql show statement_timeout")
+    assert t.ns["x"].iat[0, 0] == "2min"
+
+
+def test_one_that_had_failed_before_is_not_mended(t):
+    t.run("%sql begin")
+    t.run("%sql select nope", ok=False)
+    text = shown(t.run(f"{SAVED}select 1; select 2", ok=False))
+    assert "0 done, 1 failed, 1 not run" in text
+    assert "is now failed" in text
+
+
+def test_a_statement_that_ran_out_of_time_is_rolled_back_to_its_savepoint(t, database):
+    script = "begin; insert into t values (1); set local statement_timeout = '100ms'; select pg_sleep(60); insert into t values (2); commit"
+    text = shown(t.run(f"{SAVED}{script}", ok=False))
+    assert "this one was rolled back to its savepoint. The transaction is open." in text
+    assert rows(database) == [1, 2]
+
+
+def test_the_cell_s_own_time_stops_the_script_and_keeps_the_transaction(t, connection, database):
+    script = "begin; insert into t values (1); select pg_sleep(60); insert into t values (2)"
+    text = shown(t.run(f"%%sql --on-error savepoint --timeout 500ms\n{script}", ok=False))
+    assert "2 done, 1 failed, 1 not run" in text
+    assert "this one was rolled back to its savepoint. The transaction is open." in text
+    t.run("%sql commit")
+    assert rows(database) == [1]
+
+
+def test_an_interrupted_statement_is_rolled_back_to_its_savepoint(t, connection, database):
+    def interrupt():
+        wait_until(lambda: running(database, "pg_sleep(63)"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        reply = t.run(
+            f"{SAVED}begin; insert into t values (1); select pg_sleep(63); insert into t values (2)", ok=False
+        )
+    assert "this one was rolled back to its savepoint. The transaction is open." in shown(reply)
+    t.run("%sql commit")
+    assert rows(database) == [1]
+
+
+def test_outside_a_transaction_nothing_is_said_of_one(t):
+    text = shown(t.run(f"{SAVED}select 1/0; select 1", ok=False))
+    assert "transaction" not in text
+    assert text.endswith("1 of 2 statements ran, number 1 failed")

@@ -156,7 +156,9 @@ class _Cell:
                     self._show(step, connection)
                     held, shown = None, True
             else:
-                self._status(step, connection)
+                self._status(step, connection, now=step.tally is not None)
+            if step.tally is not None:
+                self._output.say(step.tally, tone="bad")
         return self._finish(connection, held, value, shown=shown)
 
     def submit(self) -> Any:

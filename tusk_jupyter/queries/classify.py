@@ -185,12 +185,12 @@ def changed_settings(statement: Statement, names: Iterable[str]) -> set[str]:
 
 def savepoint_name(statement: Statement) -> str | None:
     """Return the savepoint that SAVEPOINT, RELEASE or ROLLBACK TO names, as it is typed."""
-    if transaction_control(statement) not in {"SAVEPOINT", "RELEASE", "ROLLBACK TO"}:
-        return None
-    text, last = statement.text, ""
-    for token in significant(text, standard_conforming_strings=statement.standard_conforming_strings):
-        last = text[token.start : token.end]
-    return last or None
+    return _last(statement) if transaction_control(statement) in {"SAVEPOINT", "RELEASE", "ROLLBACK TO"} else None
+
+
+def prepared_name(statement: Statement) -> str | None:
+    """Return the literal that names the transaction of PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED."""
+    return _last(statement) if "PREPARE" in (transaction_control(statement) or "") else None
 
 
 def dotted_settings(statement: Statement) -> set[str]:
@@ -252,6 +252,13 @@ def changes_types(statement: Statement) -> bool:
 
 def _first(statement: Statement) -> str:
     return statement.words[0] if statement.words else ""
+
+
+def _last(statement: Statement) -> str | None:
+    text, last = statement.text, ""
+    for token in significant(text, standard_conforming_strings=statement.standard_conforming_strings):
+        last = text[token.start : token.end]
+    return last or None
 
 
 def _parts(statement: Statement) -> Iterator[_Part]:

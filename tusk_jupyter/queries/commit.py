@@ -1,46 +1,98 @@
-"""What became of a COMMIT whose answer never came: asked of the server, by transaction id, on another connection."""
+"""What became of a COMMIT whose answer never came: asked of the server, by transaction id, on another connection.
+
+Likewise of PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED: a transaction that is prepared is one in
+progress, which nobody rolls back.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.queries.lost import STATE, CommitLostError
+from tusk_jupyter.queries import classify
+from tusk_jupyter.queries.lost import PREPARED, STATE, CommitLostError
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import TuskError
+    from tusk_jupyter.queries.split import Statement
 
 PATIENCE_S = 2.0
+_OWN_ID = "select pg_catalog.txid_current_if_assigned()::text"
+# pg_prepared_xacts has ids without their epoch: the last one that was before the next id
+_PREPARED_ID = """
+select (n - n % 4294967296 + t - case when t > n % 4294967296 then 4294967296 else 0 end)::text
+from (select transaction::text::bigint as t, pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) as n
+  from pg_catalog.pg_prepared_xacts where gid = {}) prepared
+"""
+_STATUS = """
+select coalesce(pg_catalog.txid_status(%(xid)s), 'unknown'), exists(select from pg_catalog.pg_prepared_xacts
+  where transaction::text::bigint = %(xid)s::bigint %% 4294967296)
+"""
+_COMMITTED = "the server says that the transaction is committed"
+_ABORTED = "the server says that the transaction was rolled back"
+_STILL = "the server says that the transaction is still prepared"
+_UNDER_WAY = "the server says that the transaction is still in progress"
+# control, status, prepared → whether it took effect
 _SAID = {
-    "committed": "The COMMIT took effect: the server says that the transaction is committed.",
-    "aborted": "The COMMIT did not take effect: the server says that the transaction was rolled back.",
-    "in progress": "The COMMIT has not taken effect yet: the server says that the transaction is still in progress.",
+    ("COMMIT", "committed", False): (True, _COMMITTED),
+    ("COMMIT", "aborted", False): (False, _ABORTED),
+    ("COMMIT", "in progress", False): (None, _UNDER_WAY),
+    ("PREPARE TRANSACTION", "in progress", True): (True, "the server says that the transaction is prepared"),
+    ("PREPARE TRANSACTION", "aborted", False): (False, _ABORTED),
+    ("PREPARE TRANSACTION", "in progress", False): (None, _UNDER_WAY),
+    ("COMMIT PREPARED", "committed", False): (True, _COMMITTED),
+    ("COMMIT PREPARED", "in progress", True): (False, _STILL),
+    ("ROLLBACK PREPARED", "aborted", False): (True, _ABORTED),
+    ("ROLLBACK PREPARED", "in progress", True): (False, _STILL),
 }
+_EFFECT = {True: "took effect", False: "did not take effect", None: "has not taken effect yet"}
+
+
+def transaction_id(session: Session, statement: Statement) -> str | None:
+    """Return what a statement that ends a transaction can be looked up by, should its answer be lost.
+
+    On the session's worker, before the statement; ``None`` for others, and where there is nothing to look up.
+    :raises SessionLostError: when the session is gone.
+    """
+    control = classify.transaction_control(statement)
+    if control in PREPARED and session.transaction_status == "IDLE":
+        return session.scalar(_PREPARED_ID.format(classify.prepared_name(statement)))
+    if control in {"COMMIT", "PREPARE TRANSACTION"} and session.transaction_status == "INTRANS":
+        return session.scalar(_OWN_ID)
+    return None
 
 
 def resolve(error: TuskError, connection: Connection) -> None:
-    """Complete the error's sentence on the transaction, if it is about a COMMIT."""
+    """Complete the error's sentence on the transaction, if it is about one whose end is not known."""
     if not isinstance(error, CommitLostError):
         return
     said = None
-    if error.xid is None:
-        said = "The transaction had written nothing, so nothing depends on the COMMIT."
-    else:
+    if error.xid is not None:
         try:
             with connection.pool.borrow(timeout_s=5.0) as conn:
-                said = _SAID.get(_status(conn, int(error.xid)))
+                said = _answer(error.control, *_status(conn, int(error.xid), error.control))
         except Exception:  # noqa: BLE001 - the server may be away; then the outcome stays unknown, and that is said
             said = None
-    unknown = f"The outcome of the COMMIT is unknown (transaction {error.xid}). Check before you run it again."
+    elif error.control == "COMMIT":
+        said = "The transaction had written nothing, so nothing depends on the COMMIT."
+    about = f" (transaction {error.xid})" if error.xid is not None else ""
+    unknown = f"The outcome of the {error.control} is unknown{about}. Check before you run it again."
     error.transaction = f"{said or unknown} Lost with the session: {STATE}."
 
 
-def _status(conn: Any, xid: int) -> str:
+def _answer(control: str, status: str, is_prepared: bool) -> str | None:
+    found = _SAID.get((control, status, is_prepared))
+    return f"The {control} {_EFFECT[found[0]]}: {found[1]}." if found is not None else None
+
+
+def _status(conn: Any, xid: int, control: str) -> tuple[str, bool]:
     # the server notices a cut connection a moment after us: until then its transaction is in progress
     until = time.monotonic() + PATIENCE_S
     while True:
-        (status,) = conn.execute("select pg_catalog.txid_status(%s)", (xid,)).fetchone()
-        if status != "in progress" or time.monotonic() >= until:
-            return str(status)
+        status, is_prepared = conn.execute(_STATUS, {"xid": xid}).fetchone()
+        is_final = status != "in progress" or (control == "PREPARE TRANSACTION" and is_prepared)
+        if is_final or time.monotonic() >= until:
+            return status, is_prepared
         time.sleep(0.05)

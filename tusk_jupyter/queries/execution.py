@@ -22,7 +22,7 @@ from tusk_jupyter.connections.durations import duration
 from tusk_jupyter.connections.wire import CancelledBeforeSentError, SessionLostError, Token
 from tusk_jupyter.errors import QueryCancelled, QueryTimeout, TuskError
 from tusk_jupyter.notifications import Heard
-from tusk_jupyter.queries import channels, classify, endings, lost, time_outs, transactions
+from tusk_jupyter.queries import channels, classify, commit, endings, lost, time_outs, transactions
 from tusk_jupyter.queries.delivery import Delivery, Options
 from tusk_jupyter.queries.file_rows import FileSink
 from tusk_jupyter.queries.memory import Guard
@@ -344,10 +344,8 @@ class Execution:
 
     def _transaction_id(self) -> str | None:
         # the only way to learn later what became of a COMMIT that the network swallowed
-        if self.session.transaction_status != "INTRANS" or classify.transaction_control(self.statement) != "COMMIT":
-            return None
         try:
-            return self.session.scalar("select pg_catalog.txid_current_if_assigned()::text")
+            return commit.transaction_id(self.session, self.statement)
         except SessionLostError:
             return None
 

@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.split import Statement
 
 STATE = "temp tables, settings, prepared statements and session locks"
+PREPARED = {"COMMIT PREPARED", "ROLLBACK PREPARED"}
 
 
 class CommitLostError(ConnectionLost):
-    """A COMMIT whose answer never came; ``xid`` finds out what became of it."""
+    """A COMMIT whose answer never came; ``xid`` finds out what became of it.
+
+    Or what does the like with a prepared transaction, as ``control`` says; ``prepared`` is the literal that names it.
+    """
 
     xid: str | None = None
+    control: str = "COMMIT"
+    prepared: str | None = None
 
 
 def lost(
@@ -36,7 +42,8 @@ def lost(
     diag = loss.diagnostic or session.last_words
     sent = loss.sent and (diag is None or diag.sqlstate not in struck.UNREAD)
     reason = diag.message_primary if diag is not None and diag.message_primary else loss.reason.strip()
-    commit = classify.transaction_control(statement) == "COMMIT" and before is not None and sent
+    control = classify.transaction_control(statement) if sent else None
+    commit = control in PREPARED or (control in {"COMMIT", "PREPARE TRANSACTION"} and before is not None)
     error = (CommitLostError if commit else ConnectionLost)(
         f"the session of {session.name!r} was lost: {reason.splitlines()[0] if reason else 'closed'}",
         detail="\n".join(reason.splitlines()[1:]) or None,
@@ -46,8 +53,9 @@ def lost(
     )
     tell_time_out(error, session)
     if isinstance(error, CommitLostError):
-        error.xid = xid
-        error.transaction = "The outcome of the COMMIT is unknown."
+        error.xid, error.control = xid, control or error.control
+        error.prepared = classify.prepared_name(statement)
+        error.transaction = f"The outcome of the {control} is unknown."
         return error
     error.transaction = _what_went(session, before, sent=sent, wrote=not classify.reads_only_shape(statement))
     return error
@@ -87,8 +95,9 @@ def given_up(session: Session, before: Transaction | None, *, statement: Stateme
             else "The statement may still be running, or have waited for the pooler; pg_stat_activity shows what runs."
         ),
     )
-    if classify.transaction_control(statement) == "COMMIT" and before is not None:
-        went = f"The outcome of the COMMIT is unknown. Lost with the session: {STATE}."
+    control = classify.transaction_control(statement)
+    if control in PREPARED or (control in {"COMMIT", "PREPARE TRANSACTION"} and before is not None):
+        went = f"The outcome of the {control} is unknown. Lost with the session: {STATE}."
     else:
         went = _what_went(session, before, sent=True, wrote=not classify.reads_only_shape(statement))
     error.transaction = f"{went} The next cell gets a new session."

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
 
+MOST_LISTED = 10
 ON_ERROR = ("stop", "continue", "savepoint")
 
 
@@ -40,13 +41,17 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement that has ended; ``more`` when another one follows, ``fatal`` when the script fails here."""
+    """A statement that has ended; ``more`` when another one follows, ``fatal`` when the script fails here.
+
+    ``tally`` is what is said of the whole script, when statements of it failed and were passed over.
+    """
 
     statement: Statement
     execution: Execution | None
     outcome: Outcome
     more: bool
     fatal: bool = False
+    tally: str | None = None
 
 
 @dataclass(slots=True)
@@ -76,7 +81,7 @@ class Script:
         statement, position = self._next(0)
         if statement is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
-        done, failures = 0, []
+        done, failures, failed = 0, [], []
         deadline = Deadline.after(self.timeout_s) if self.timeout_s is not None else None
         while statement is not None:
             execution, outcome = self._run(statement, deadline)
@@ -87,13 +92,16 @@ class Script:
                 done += 1
             else:
                 failures.append(outcome.error)
-                self._count(outcome.error, done=done, failed=len(failures), position=statement.end)
-                if following is None or self._stops(execution, outcome):
+                failed.append(done + len(failures))
+                stops = self._stops(execution, outcome)
+                self._count(outcome.error, done=done, failed=failed, position=statement.end, stops=stops)
+                if following is None or stops:
                     # what it said before it failed can still be shown
                     yield Step(statement, execution, outcome, more=False, fatal=True)
                     self._raise(execution, outcome.error)
             last = following is None
-            yield Step(statement, execution, outcome, more=not last, fatal=last and bool(failures))
+            tally = self._tally(done, failed) if last and failed else None
+            yield Step(statement, execution, outcome, more=not last, fatal=last and bool(failures), tally=tally)
             statement = following
         if failures:
             raise failures[-1]
@@ -147,12 +155,21 @@ class Script:
             return True
         return self.session.transaction_status == "INERROR"
 
-    def _count(self, error: TuskError, *, done: int, failed: int, position: int) -> None:
+    def _count(self, error: TuskError, *, done: int, failed: list[int], position: int, stops: bool) -> None:
         conforming = self.session.parameter("standard_conforming_strings") != "off"
         rest = split.split(self.source.script[position:], standard_conforming_strings=conforming)
-        if done + len(rest) + failed > 1:
-            counts = f"{done} done, {failed} failed, {len(rest)} {'left' if self.on_error != 'stop' else 'not run'}"
+        if done + len(rest) + len(failed) > 1:
+            counts = f"{done} done, {len(failed)} failed, {len(rest)} {'not run' if stops else 'to come'}"
+            if self.on_error != "stop":
+                counts += f" (failed: {_listed(failed)})"
             error.facts = (*error.facts, ("statements", counts))
+
+    def _tally(self, done: int, failed: list[int]) -> str:
+        total = done + len(failed)
+        said = f"{done} of {total} statements ran, number {_listed(failed)} failed"
+        if self.session.transaction is None:
+            return said
+        return f"{said}; the transaction is open, and keeps what those in it have done"
 
     def _raise(self, execution: Execution | None, error: TuskError) -> None:
         if execution is not None and execution.interrupted:
@@ -207,6 +224,15 @@ def bind(statement: Statement, names: Names, source: Source, *, standard_conform
             error.place = source.place(statement.start + error.position - 1)
             error.position = error.place.position
         raise
+
+
+def _listed(numbers: list[int]) -> str:
+    """Return ``2``, ``2 and 5``, ``2, 5 and 7``, or the first ten and how many more."""
+    shown = [str(number) for number in numbers[:MOST_LISTED]]
+    if len(numbers) > MOST_LISTED:
+        shown.append(f"{len(numbers) - MOST_LISTED} more")
+    *before, last = shown
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def refuse(statement: Statement, *, is_read_only: bool, within: bool) -> None:
