@@ -198,9 +198,10 @@ def _ended(
     if not of_job:
         kernel.mark(connection)
     if outcome.error is not None:
-        from tusk_jupyter.queries import commit
+        from tusk_jupyter.queries import commit, time_out_sources
 
         commit.resolve(outcome.error, connection)
+        time_out_sources.resolve(outcome.error, connection)
 
 
 def _name_wait(error: TuskError, wait: Wait) -> None:

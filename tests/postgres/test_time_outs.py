@@ -169,7 +169,7 @@ def test_by_a_reload_after_the_session_began(shell, alone):
         wait_until(lambda: shell.run("x = %sql show statement_timeout") and shell.ns["x"].iat[0, 0] == "200ms")
         error = failed(shell, SLEEP)
     assert type(error) is QueryTimeout
-    assert error.setting == "statement_timeout"
+    assert timed_out(error).startswith("the server's configuration (")
 
 
 def test_by_set_local(cells, connection):
@@ -306,6 +306,15 @@ def test_lock_timeout_of_the_connection(cells, database, held):
     cells.run(f"%tusk_connect {database} --name hasty --lock-timeout 200ms")
     error = failed(cells, LOCKED)
     assert timed_out(error, "lock_timeout") == "--lock-timeout of the connection"
+
+
+def test_lock_timeout_of_a_function(cells, held):
+    cells.run("%sql set lock_timeout = '30s'")
+    body = "as $$ begin perform * from held for update; end $$ language plpgsql"
+    cells.run(f"%%sql\ncreate function hasty() returns void {body} set lock_timeout = '200ms'")
+    error = failed(cells, "%sql select hasty()")
+    assert timed_out(error, "lock_timeout") == "the function's own SET clause (hasty())"
+    assert "ALTER FUNCTION hasty() SET lock_timeout = '10s'" in error.advice
 
 
 @pytest.mark.parametrize("cell", [f"{LOCKED} nowait", "%sql lock table held in access exclusive mode nowait"])

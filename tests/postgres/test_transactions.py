@@ -43,7 +43,7 @@ def test_an_idle_transaction_is_pointed_out_once(cells, connection):
     text = shown(cells.run("%tusk queries"))
     assert "the open transaction of db (1 statement) has been idle for 1 min 15 s" in text
     assert "COMMIT saves it, ROLLBACK undoes it" in text
-    assert "keeps locks on t, keeps VACUUM from removing" in text
+    assert "it keeps locks on t, and VACUUM from removing" in text
     assert "has been idle" not in shown(cells.run("%tusk queries"))
     # it is another period now
     assert "has been idle" not in shown(cells.run("%sql select 1"))
@@ -238,7 +238,7 @@ def test_what_survived_is_said_where_it_failed_and_at_the_end(t, connection):
     )
     assert "The 3 statements of the transaction before this one are kept" in second
     assert reply.displayed[-1] == (
-        "5 of 7 statements ran, number 4 and 6 failed; the transaction is open, and keeps what those in it have done"
+        "5 of 7 statements ran, numbers 4 and 6 failed; the transaction is open, and keeps what those in it have done"
     )
     assert session_of(connection).transaction_status == "INTRANS"
 

@@ -74,7 +74,7 @@ def _line(idle: _Idle, now: Transaction, *, is_current: bool) -> StatusLine:
         return StatusLine(f"{began}, and the server has ended its session: nothing of it was saved", tone="bad")
     pid = idle.session.backend_pid
     keeps = _keeps(held.ask(idle.connection, pid) if pid is not None else None)
-    notes = [f"it {keeps}" if keeps else "it keeps nothing from others", *_ends(idle.session)]
+    notes = [keeps or "it keeps nothing from others", *_ends(idle.session)]
     return StatusLine(f"{began}: {_ways_out(now, name, is_current=is_current)}", tuple(notes), "warn")
 
 
@@ -88,16 +88,18 @@ def _ways_out(now: Transaction, name: str, *, is_current: bool) -> str:
 
 def _keeps(found: Held | None) -> str:
     if found is None:
-        return "keeps its locks, and may keep VACUUM from removing dead rows"
+        return "it keeps its locks, and may keep VACUUM from removing dead rows"
     words = []
     if found.tables:
         more = len(found.tables) - _TABLES
-        words.append(f"keeps locks on {', '.join(found.tables[:_TABLES])}{f' and {more} more' if more > 0 else ''}")
-    if found.waiting:
-        words.append("a session waits for it" if found.waiting == 1 else f"{found.waiting} sessions wait for it")
+        words.append(f"locks on {', '.join(found.tables[:_TABLES])}{f' and {more} more' if more > 0 else ''}")
     if found.keeps_dead_rows:
-        words.append("keeps VACUUM from removing rows that have died since it began")
-    return ", ".join(words)
+        words.append("VACUUM from removing rows that have died since it began")
+    kept = f"it keeps {', and '.join(words)}" if words else ""
+    if not found.waiting:
+        return kept
+    waits = "a session waits for it" if found.waiting == 1 else f"{found.waiting} sessions wait for it"
+    return f"{waits}; {kept}" if kept else waits
 
 
 def _ends(session: Session) -> list[str]:

@@ -166,7 +166,8 @@ class Script:
 
     def _tally(self, done: int, failed: list[int]) -> str:
         total = done + len(failed)
-        said = f"{done} of {total} statements ran, number {_listed(failed)} failed"
+        which = f"number{'s' if len(failed) > 1 else ''} {_listed(failed)}"
+        said = f"{done} of {total} statements ran, {which} failed"
         if self.session.transaction is None:
             return said
         return f"{said}; the transaction is open, and keeps what those in it have done"
