@@ -67,6 +67,7 @@ NEAR_S = 0.002
 CANCEL_TIMEOUT_S = 2.0
 BARRIER_S = 0.1
 INHERITED = "this process was forked, and the session is its parent's"
+FAREWELLS = ("FATAL", "PANIC")
 _STATUS = {int(status): status.name for status in pq.TransactionStatus}
 
 
@@ -401,15 +402,9 @@ class Session:
         raise SessionLostError(reason, sent=False, diagnostic=self.last_words)
 
     def _last_words(self) -> str:
-        """Return what the server said when it hung up on an idle session: to libpq that is a notice, not yet read."""
-        heard: list[Diagnostic] = []
-        self._notice_sink = lambda diagnostic: heard.append(translate.notice(diagnostic))
-        self._conn.pgconn.is_busy()
-        self._notice_sink = None
-        if not heard:
-            return ""
-        self.last_words = heard[-1]
-        return heard[-1].message_primary or ""
+        """Return what the server said when it hung up on an idle session: to libpq that is a notice."""
+        self._conn.pgconn.is_busy()  # reads what has come, if nothing else has
+        return (self.last_words.message_primary or "") if self.last_words is not None else ""
 
     def _send(self, token: Token | None, send: Callable[[PGconn], None]) -> None:
         with self._lock:
@@ -440,6 +435,8 @@ class Session:
         self._noticed += 1
         if self._notice_sink is not None:
             self._notice_sink(diagnostic)
+        elif diagnostic.severity_nonlocalized in FAREWELLS:
+            self.last_words = translate.notice(diagnostic)
 
     def _hear(self) -> None:
         """Take the notifications that libpq has read; the server is not asked."""
