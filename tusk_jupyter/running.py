@@ -117,7 +117,8 @@ def ticking(
     """Return what is done at each tick of a wait: from half a second on, the server is asked how far it is."""
 
     def tick(execution: Execution) -> None:
-        if execution.elapsed_ms >= WATCHED_FROM_MS:
+        # what waits for its turn, or for pandas to be imported, has not begun there
+        if execution.elapsed_ms >= WATCHED_FROM_MS and execution.state == "running":
             kernel.watching.watch(execution, connection)
         if on_tick is not None:
             on_tick(execution)
