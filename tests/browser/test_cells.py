@@ -17,7 +17,7 @@ def connect(database):
 
 def texts(outputs):
     """The text twins of what is displayed."""
-    return ["".join(output["data"]["text/plain"]) for output in outputs if "data" in output]
+    return ["".join(output["data"]["text/plain"]) for output in outputs if output.get("data")]
 
 
 def panel_of(notebook, cell):

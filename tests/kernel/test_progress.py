@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 import queue
 import time
 
+import psycopg
 import pytest
 
 from tests.waiting import running
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+WARM = "%sql select 1 as warm"  # the first one waits for imports
 LONG = "select pg_sleep(600)"
 STATIC = {"text/plain", "text/html"}
 
@@ -37,6 +40,7 @@ class Page:
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)
         self._cell, self._is_idle, self.outputs, self.views = message["header"]["msg_id"], False, [], []
+        self.comms = {key: state for key, state in self.comms.items() if state == "open"}
         return self._cell
 
     def until(self, condition, timeout=30):
@@ -117,7 +121,7 @@ class Page:
 def page(kernel):
     page = Page(kernel)
     page.own_subshell()
-    page.run("%sql select 1 as warm")  # the first one waits for imports
+    page.run(WARM)
     return page
 
 
@@ -168,3 +172,126 @@ def test_stop_is_a_cancel_that_says_so_and_keeps_the_session(page, database):
     assert not running(database, "pg_sleep(600)")
     page.run("%sql select answer from kept")
     assert "41" in page.data[0]["text/plain"]
+
+
+def test_an_old_id_or_a_strange_message_stops_nothing(page):
+    page.start(f"%%sql\n{LONG}")
+    old = page.until(lambda: page.line)["id"]
+    page.send({"op": "stop", "id": old})
+    assert page.end() == "error"
+    page.start("%%sql\nselect 1 as one from pg_sleep(0.9); select 2 as two from pg_sleep(0.9)")
+    first = page.until(lambda: page.line)["id"]
+    for message in ({"op": "stop", "id": old}, {"op": "stop"}, {"op": "stop", "id": [first]}, {"op": "halt", "id": first}, "stop", None):
+        page.send(message)
+    second = page.until(lambda: page.line and page.line["id"] != first and page.line)
+    page.send({"op": "stop", "id": first})
+    assert second["state"] == "running"
+    page.kernel.await_arrival()
+    assert page.end() == "ok"
+    assert is_clean(page)
+    page.send({"op": "stop", "id": second["id"]})  # to a widget that is closed
+    assert page.run("%sql select 3 as three") == "ok"
+
+
+def test_a_script_has_one_widget_and_its_outputs_in_order(page):
+    slow = "select {} as n from pg_sleep(0.8);"
+    notice = "do $$ begin raise notice 'heard'; perform pg_sleep(1.1); raise notice 'again'; end $$;"
+    page.start(f"%%sql\n{slow.format(11)} select 22 as n; update pg_class set relname = relname where false; {notice} {slow.format(33)}")
+    assert page.end() == "ok"
+    assert is_clean(page)
+    assert len(page.comms) == 2  # the widget, and its layout
+    shown = [data["text/plain"] for data in page.data if data]
+    places = [next(i for i, text in enumerate(shown) if word in text) for word in ("11", "22", "UPDATE 0", "heard", "33")]
+    assert places == sorted(places)
+    assert [data for data in page.data if not data] == [{}]  # before Out[n], nowhere else
+
+
+def test_statements_without_a_value_leave_no_empty_output(page):
+    assert page.run("%%sql\ndo $$ begin perform pg_sleep(0.8); end $$") == "ok"
+    (status,) = page.data
+    assert status["text/plain"].startswith("DO · ")
+    assert is_clean(page)
+
+
+def test_a_loop_reuses_one_output(page):
+    code = "for i in range(3):\n    get_ipython().run_line_magic('sql', 'select pg_sleep(0.7)')\n    print(i)"
+    assert page.run(code) == "ok"
+    assert is_clean(page)
+    assert [output["kind"] for output in page.outputs].count("display_data") == 2  # the line's, and the status lines
+    assert "".join(output["text"] for output in page.outputs if output["kind"] == "stream") == "0\n1\n2\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "%%capture kept\n%sql select pg_sleep(1)",
+        "import ipywidgets\nwith ipywidgets.Output():\n    get_ipython().run_line_magic('sql', 'select pg_sleep(1)')",
+        "from threading import Thread\nt = Thread(target=get_ipython().run_line_magic, args=('sql', 'select pg_sleep(1)'))\nt.start(); t.join()",
+    ],
+)
+def test_what_is_kept_as_it_came_gets_no_line(page, code):
+    assert page.run(code) == "ok"
+    assert page.views == []
+
+
+def test_where_no_front_end_names_the_cell_nothing_is_shown(page):
+    assert page.run("%%sql\nselect 7 as seven from pg_sleep(1)", cell_id=False) == "ok"
+    assert page.comms == {}
+    assert [set(data) for data in page.data] == [STATIC, STATIC]
+
+
+def test_an_executed_notebook_holds_results_only(database, tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    sources = [f"%load_ext tusk_jupyter\n%tusk_connect {database} --name db", "%%sql\nselect 7 as seven from pg_sleep(1)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    env = {**os.environ, "TUSK_DATA_DIR": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+    nbclient.NotebookClient(notebook, timeout=60).execute(env=env)
+    assert notebook.metadata.get("widgets", {}) == {}
+    assert [set(output["data"]) for output in notebook.cells[1].outputs] == [STATIC, STATIC]
+
+
+def test_a_load_has_a_line_too(page, database):
+    page.run("import pandas as pd\ndf = pd.DataFrame({'a': range(100)})\n%tusk load df --to loaded")
+    with psycopg.connect(database) as other:
+        other.execute("lock table loaded")
+        page.start("%tusk load df --to loaded --append")
+        line = page.until(lambda: page.line and page.line["waits"] and page.line["holders"] and page.line)
+        assert line["holders"][0]["pid"] == other.info.backend_pid
+    assert page.end() == "ok"
+    assert is_clean(page)
+
+
+def test_only_one_that_is_seen_in_the_way_can_be_ended_and_once(page, database):
+    page.run("%sql create table held (a int)")
+    with psycopg.connect(database) as other:
+        other.execute("lock table held")
+        page.start("%%sql\ntable held")
+        line = page.until(lambda: page.line and page.line["holders"] and page.line)
+        (holder,) = line["holders"]
+        asked = {"op": "cancel_theirs", "id": line["id"], "pid": holder["pid"], "backend_start": holder["start"], "how": holder["how"]}
+        assert holder["how"] == "terminate"
+        for change in ({"pid": 1}, {"backend_start": ""}, {"how": "cancel"}, {"id": "x"}, {"request": 7}, {"request": "x" * 999}):
+            page.send({"request": "r", **asked, **change})
+        page.kernel.await_arrival()
+        other.execute("select 1")  # it lives
+        page.send({**asked, "request": "r"})
+        assert page.end() == "ok"
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("select 1")
+
+
+@pytest.mark.parametrize("version", ["6.31.0", "7.3.0"])
+def test_stop_on_older_kernels(kernels, install_ipykernel, database, version):
+    page = Page(kernels(env=install_ipykernel(version)))
+    page.run(f"import ipykernel\nassert ipykernel.__version__ == {version!r}\n%tusk_connect {database} --name db")
+    page.run(WARM)
+    if not version.startswith("6."):
+        page.own_subshell()
+    page.start(f"%%sql\n{LONG}")
+    line = page.until(lambda: page.line)
+    page.send({"op": "stop", "id": line["id"]})
+    if version.startswith("6."):
+        page.kernel.interrupt()  # its shell is busy; the message comes when the cell is over
+    assert page.end() == "error"
+    assert is_clean(page)
+    assert page.run("%sql select 41 as answer") == "ok"
