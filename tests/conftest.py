@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fix_sshd",
     "tests.fix_tls",
     "tests.fix_tusk",
+    "tests.fix_workers",
 ]
 
 # elsewhere every run tries other cases; a submission is judged by the same ones as the one before
@@ -36,18 +37,21 @@ def pytest_addoption(parser):
     parser.addoption("--require", default="", help="comma-separated worlds whose absence is a failure, not a skip")
 
 
+def pytest_configure(config):
+    required = {world for world in config.getoption("--require").split(",") if world}
+    if unknown := required - set(WORLDS):
+        raise pytest.UsageError(f"--require knows {', '.join(WORLDS)}, not {', '.join(sorted(unknown))}")
+    if absent := required and required & set(missing()):
+        raise pytest.UsageError("; ".join(f"{world} is required but missing: {missing()[world]}" for world in sorted(absent)))
+
+
 def pytest_report_header(config):
     lines = [f"missing {world}: {why}" for world, why in missing().items()]
     return lines or ["every world is here: " + ", ".join(WORLDS)]
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     gone = missing()
-    required = {world for world in config.getoption("--require").split(",") if world}
-    if unknown := required - set(WORLDS):
-        raise pytest.UsageError(f"--require knows {', '.join(WORLDS)}, not {', '.join(sorted(unknown))}")
-    if absent := required & set(gone):
-        raise pytest.UsageError("; ".join(f"{world} is required but missing: {gone[world]}" for world in sorted(absent)))
     for item in items:
         for world, fixture in WORLDS.items():
             if fixture in getattr(item, "fixturenames", ()):

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,11 @@ def fetch(directory: Path) -> Suite:
 
     :raises CannotFetchError: when the machine has no such mirror, or it does not answer.
     """
-    apt = _Apt(_cache(), _source_entry(Path("/etc/apt")))
-    version = apt.version()
-    archive = apt.download(version)
+    cache = _cache()
+    with _alone(cache):
+        apt = _Apt(cache, _source_entry(Path("/etc/apt")))
+        version = apt.version()
+        archive = apt.download(version)
     _run(["tar", "-xf", str(archive), "-C", str(directory), "--strip-components=1", "--wildcards",
           "*/src/test/regress/*"], os.environ)  # fmt: skip
     root = directory / "src" / "test" / "regress"
@@ -166,6 +169,16 @@ def _cache() -> Path:
     except OSError as error:
         raise CannotFetchError(f"no cache directory: {error}") from None
     return path
+
+
+@contextmanager
+def _alone(cache: Path):
+    """Keep other runs and processes of this one waiting: they would write the same files."""
+    import fcntl  # where there is an apt, there is this
+
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _source_entry(etc: Path) -> tuple[str, str]:

@@ -205,7 +205,7 @@ def _set_variables(variables: dict[str, str], frame: pd.DataFrame, prefix: str) 
             variables[prefix + column] = text
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_statement_of_the_suite_gives_its_result_or_the_servers_error(
     regression_suite, make_server, shell, tusk, decoder
 ):
