@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.listening import Collected
+    from tusk_jupyter.queries.registry import Active
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.watching import Watching
     from tusk_jupyter.role_password import PasswordSet
@@ -247,6 +248,14 @@ class Tusk(Reaching, SingletonConfigurable):
             ask=ask,
             on_tick=on_tick,
         )
+
+    def active_queries(self) -> list[Active]:
+        """Return what is in flight in this kernel, with what it waits for now, as far as that is known in a second."""
+        under_way = self.queries.executions()
+        for connection in self.connections.active():
+            if mine := [execution for execution in under_way if execution.session.name == connection.name]:
+                self.watching.look(connection, mine)
+        return self.queries.active()
 
     @contextmanager
     def transaction(self, name: str | None = None) -> Iterator[Connection]:

@@ -430,6 +430,17 @@ def test_a_name_is_given_to_the_job(cells):
     assert cells.ns["mine"].df(20)["n"].item() == 7
 
 
+def test_queries_says_what_a_job_waits_for_now(cells, database):
+    cells.run("%sql create table held (a int)")
+    with psycopg.connect(database) as other:
+        other.execute("lock table held")
+        cells.run("job = %sql --bg --quiet select * from held")
+        wait_until(lambda: ask(database, "select count(*) from pg_locks where not granted and relation = 'held'::regclass"))
+        cells.run("q = %tusk queries")
+        assert cells.ns["q"]["waits_for"].tolist()[0].startswith("a lock on held, held by pid ")
+    assert len(cells.ns["job"].df(20)) == 0
+
+
 def test_queries_and_cancel_know_jobs(cells, database):
     cells.run("a = %sql --bg --quiet select pg_sleep(60), 'a'\nb = %sql --bg --quiet select pg_sleep(61), 'b'")
     starts(cells.ns["a"])

@@ -107,7 +107,7 @@ def queries_table(tusk: Tusk) -> pd.DataFrame:
     rows = [
         {"id": q.id[:8], "connection": q.connection, "pid": q.pid, "sql": _one_line(q.sql), "age_s": round(q.age_s, 1),
          "rows": q.rows, "state": q.state, "waits_for": q.waits_for}
-        for q in tusk.queries.active()
+        for q in tusk.active_queries()
     ]  # fmt: skip
     columns = ["id", "connection", "pid", "sql", "age_s", "rows", "state", "waits_for"]
     table = pd.DataFrame(rows, columns=columns, dtype=object)

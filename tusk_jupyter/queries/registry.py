@@ -79,6 +79,11 @@ class Queries:
         with self._lock:
             return self._executions.get(query_id)
 
+    def executions(self) -> list[Execution]:
+        """Return the executions under way, those of jobs too."""
+        with self._lock:
+            return list(self._executions.values())
+
     def active(self) -> list[Active]:
         """Return what is in flight, the cells' first, each oldest first."""
         with self._lock:

@@ -50,12 +50,14 @@ class HolderLine:
 
     def pieces(self) -> tuple[str, str, str, str]:
         """Return what stands before the user's name, that name, what stands behind it, and the query."""
-        lead = f"held by pid {self.pid}" if self.level <= 1 else f"which waits for pid {self.pid}"
         user = _name(self.user)
+        if not self.pid:
+            return self._prepared(user)
+        lead = f"held by pid {self.pid}" if self.level <= 1 else f"which waits for pid {self.pid}"
         where = ", ".join(part for part in (_name(self.application), _name(self.client)) if part)
         rest = f" ({where})" if where else ""
         if self.connection:
-            rest += f", this kernel's {_name(self.connection)}"
+            rest += f", your own connection {_name(self.connection)}"
         for words in self._times():
             rest += f", {words}"
         query = _excerpt(self.query)
@@ -64,6 +66,13 @@ class HolderLine:
         elif self.query is None and not self.state:
             rest += ", and what it does is not shown to this role"
         return f"{lead}, " if user else lead, user, rest, query
+
+    def _prepared(self, owner: str) -> tuple[str, str, str, str]:
+        """Return the same of a prepared transaction, which no process holds; its state says which one it is."""
+        lead = f"{'held by' if self.level <= 1 else 'which waits for'} {_name(self.state)}"
+        for_how_long = f" for {age(self.transaction_s)}" if self.transaction_s is not None else ""
+        rest = f"{for_how_long}, which COMMIT PREPARED or ROLLBACK PREPARED ends"
+        return f"{lead} of " if owner else lead, owner, rest, ""
 
     def _times(self) -> Iterator[str]:
         for_how_long = f" for {age(self.state_s)}" if self.state_s is not None else ""
@@ -157,7 +166,7 @@ class ProgressLine(Twins):
         """Return what a screen reader says when it changes: no figure in it does."""
         if not self.waits_for:
             return "the statement runs"
-        held = [f"held by pid {self.holders[0].pid}"] if self.holders else []
+        held = [self.holders[0].pieces()[0].removesuffix(", ").removesuffix(" of ")] if self.holders else []
         return ", ".join([f"waits for {_cut(self.waits_for)}", *held])
 
     def as_dict(self) -> dict[str, Any]:

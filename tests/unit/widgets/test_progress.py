@@ -79,7 +79,11 @@ def test_those_in_the_way_are_named_with_what_they_do():
         (HolderLine(7, level=2, query=""), "which waits for pid 7"),
         (HolderLine(7, state="active", query="vacuum"), "held by pid 7, active: vacuum"),
         (HolderLine(7, client="10.0.0.7", query=""), "held by pid 7 (10.0.0.7)"),
-        (HolderLine(7, connection="shop", query=""), "held by pid 7, this kernel's shop"),
+        (HolderLine(7, connection="shop", query=""), "held by pid 7, your own connection shop"),
+        (
+            HolderLine(0, user="app", state="prepared transaction 'g1'", transaction_s=180),
+            "held by prepared transaction 'g1' of app for 3 min 00 s, which COMMIT PREPARED or ROLLBACK PREPARED ends",
+        ),
         (
             HolderLine(7, user="a", state="active", state_s=2, transaction_s=90, query=""),
             "held by pid 7, a, active for 2 s, in a transaction of 1 min 30 s",
