@@ -70,8 +70,11 @@ def state(job: Job) -> JobState:
     """Return how far a job is, as it stays in the notebook."""
     now = job.progress
     what = in_words(now.seen.wait)
-    notes = tuple(note for result in job.results() for note in _notes(result)) if job.done() else ()
-    return JobState(now.state, now.elapsed_s, now.rows, now.nbytes, now.seen.phase, what, job.error, notes)
+    results = job.results() if job.done() else ()
+    notes = tuple(note for result in results for note in _notes(result))
+    # its result is that of the last statement that has rows; without one, what the last one did
+    done = results[-1].command_tag if results and all(result.frame is None for result in results) else None
+    return JobState(now.state, now.elapsed_s, now.rows, now.nbytes, now.seen.phase, what, job.error, notes, done)
 
 
 def _notes(result: Result) -> tuple[str, ...]:

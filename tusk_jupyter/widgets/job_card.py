@@ -80,6 +80,7 @@ class JobState(Twins):
     waits_for: str | None = None
     error: TuskError | None = None
     notes: tuple[str, ...] = ()
+    done: str | None = None  # the command tag of what returned no rows: «0 rows» says nothing of an UPDATE 1
 
     def text(self) -> str:
         """Return the line, and the error below it."""
@@ -96,7 +97,8 @@ class JobState(Twins):
 
     def _words(self) -> list[str]:
         said = [duration(self.elapsed_s * 1000)]
-        said += [counted(self.rows, "row")] if self.rows or self.state == "completed" else []
+        count = counted(self.rows, "row") if self.rows or self.state == "completed" else None
+        said += [words] if (words := visible(self.done, _PART) if self.done else count) else []
         said += [size(self.nbytes)] if self.nbytes else []
         said += [visible(self.phase, _PART)] if self.phase else []
         return [*said, f"waits for {visible(self.waits_for, _PART)}"] if self.waits_for else said

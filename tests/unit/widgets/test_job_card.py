@@ -28,6 +28,7 @@ def test_its_variable_is_named():
     ("state", "words"),
     [
         (JobState("completed", 0.01), "completed · 10 ms · 0 rows"),
+        (JobState("completed", 0.01, done="UPDATE 1"), "completed · 10 ms · UPDATE 1"),
         (JobState("running", 2, phase="building index"), "running · 2.00 s · building index"),
         (JobState("waiting", 2, waits_for="a free connection"), "waiting · 2.00 s · waits for a free connection"),
         (JobState("cancelled", 2, error=QueryCancelled("cancelled after 2.0 s")), "cancelled · 2.00 s"),
