@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_pgbouncer",
     "tests.fix_regress",
+    "tests.fix_sessions",
     "tests.fix_sshd",
     "tests.fix_tls",
     "tests.fix_tusk",

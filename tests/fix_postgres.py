@@ -180,10 +180,11 @@ def _reachable_bin(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(make_server) -> Server:
+def server(make_server, shared_servers) -> Server:
     import psycopg
 
     server = make_server()
+    shared_servers.append(server)
     with psycopg.connect(server.conninfo(), autocommit=True) as conn:
         conn.execute("create database template_tusk is_template true")
         conn.execute(psycopg.sql.SQL("create role secretive login password {}").format(PASSWORD))
