@@ -13,7 +13,7 @@ import pytest
 
 import tusk_jupyter
 from tests.waiting import running, wait_until
-from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryFailed
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryFailed, QueryTimeout
 from tusk_jupyter.queries.binding import Bound
 from tusk_jupyter.queries.delivery import Options
 from tusk_jupyter.queries.endings import Source
@@ -575,7 +575,7 @@ def locks(database):
 @pytest.mark.usefixtures("still_read_only", "no_safe_snapshot")
 def test_nothing_runs_when_its_protection_could_not_be_had(only, database):
     tusk_jupyter.sql("set statement_timeout = '200ms'")
-    with pytest.raises(QueryCancelled):
+    with pytest.raises(QueryTimeout):
         tusk_jupyter.sql("select pg_advisory_lock(4711)")
     assert only.live_session.transaction_status == "IDLE"
     assert locks(database) == []
