@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.errors import InvalidInput, TuskError
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted, TuskError
 from tusk_jupyter.tusk import Tusk
 
 if TYPE_CHECKING:
@@ -112,6 +112,9 @@ def sql(text: str, connection: str | None = None, /, **parameters: Any) -> Any:
     for step in tusk.execute(text, names=names, connection=tusk.connection(connection, ask), ask=ask):
         if step.outcome.result is not None and step.outcome.result.frame is not None:
             value = step.outcome.result.frame
+    if tusk.parent is None and tusk.take_interrupt():  # no cell ends behind this
+        said = "interrupted: the statement had finished, and tusk.last_result() has what it returned"
+        raise QueryInterrupted(QueryCancelled(said))
     return value
 
 

@@ -73,26 +73,51 @@ def begin(
     """
     wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
     with _counted(wake):
-        return _watch(start(), wake, on_interrupt, on_tick)
+        count, done = _watch(start(), wake, on_interrupt, on_tick)
+    # those that came when all was over are not lost: the caller has a loop, or a script, to stop
+    while not wake.empty():
+        if wake.get_nowait():
+            count += 1
+            on_interrupt(count)
+    return done
 
 
 def _watch(
     future: Future[Any], wake: queue.SimpleQueue[bool], on_interrupt: Callable[[int], bool], on_tick: Callable[[], bool]
-) -> bool:
+) -> tuple[int, bool]:
+    """Wait; return how many interrupts there were, and whether the future is done."""
     count = 0
-    future.add_done_callback(lambda _: wake.put(False))
-    while not future.done():
-        try:
-            interrupted = wake.get(timeout=SLICE_S)
-        except queue.Empty:
-            interrupted = False
-        if interrupted:
-            count += 1
-            if on_interrupt(count):
+
+    def ended(_future: Future[Any]) -> None:
+        wake.put(False)
+
+    future.add_done_callback(ended)
+    try:
+        while not future.done():
+            try:
+                interrupted = wake.get(timeout=SLICE_S)
+            except queue.Empty:
+                interrupted = False
+            if interrupted:
+                count += 1
+                if on_interrupt(count):
+                    break
+            elif not future.done() and on_tick():
                 break
-        elif not future.done() and on_tick():
-            break
-    return future.done()
+    finally:
+        if not future.done():
+            _take_back(future, ended)
+    return count, future.done()
+
+
+def _take_back(future: Future[Any], callback: Callable[[Future[Any]], None]) -> None:
+    """Take a callback off a future that goes on: one that is waited for again and again would keep them all.
+
+    There is no public way. What calls them goes through the list after the end, which cannot come while we hold this.
+    """
+    with future._condition:  # noqa: SLF001
+        if not future._state.startswith("CANCELLED") and future._state != "FINISHED":  # noqa: SLF001
+            future._done_callbacks.remove(callback)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def spawn(name: str, function: Callable[[], T]) -> Future[T]:
@@ -151,7 +176,7 @@ def call(
 
     with _counted(wake):  # from before the start, or an interrupt in between would leave nobody to dispose of it
         future = spawn(name, function)
-        done = _watch(future, wake, stop, lambda: time.monotonic() >= deadline)
+        _, done = _watch(future, wake, stop, lambda: time.monotonic() >= deadline)
     if done and not interrupted:
         return future.result()
     if late is not None:

@@ -147,8 +147,8 @@ class Job:
 
         :raises KeyboardInterrupt: on an interrupt; it goes on.
         """
-        if self._ended.done():
-            return True
+        if self._ended.done() or (timeout is not None and timeout <= 0):
+            return self._ended.done()
         deadline = time.monotonic() + timeout if timeout is not None else None
         interrupted = False
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryTimeout
+from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout
 from tusk_jupyter.events import QueryEvent
 from tusk_jupyter.queries import journal
 from tusk_jupyter.results.options import FrameOptions
@@ -65,6 +65,7 @@ class Kernel(Protocol):
     dates: Any
     limit: Any
     memory_limit_mb: Any
+    interrupt_due: bool  # one that a statement was faster than: whatever would run next in the cell does not
     history: Any
     events: Events
     queries: Queries
@@ -92,11 +93,14 @@ def steps(
 ) -> Iterator[Step]:
     """Run a script statement by statement; see ``queries.script.Script.steps``."""
     chosen = options or CellOptions()
+    if kernel.interrupt_due:
+        kernel.interrupt_due = False
+        raise QueryInterrupted(QueryCancelled("interrupted: the statement before had finished, this one was not sent"))
     session = connection.session(ask)
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.script import Script
 
-    yield from Script(
+    script_run = Script(
         session=session,
         source=Source(prefix, script),
         names=names,
@@ -108,7 +112,12 @@ def steps(
         on_end=lambda statement, execution, outcome: ended(
             kernel, connection, statement, execution, outcome, history=chosen.history
         ),
-    ).steps()
+    )
+    try:
+        yield from script_run.steps()
+    except QueryInterrupted:
+        kernel.interrupt_due = False
+        raise
 
 
 def ticking(
@@ -145,6 +154,8 @@ def ended(
 ) -> None:
     """Keep what is kept of an execution: its result, its row in the history, what a later kernel is told."""
     _ended(kernel, connection, execution, outcome, of_job=of_job)
+    if execution is not None and outcome.error is None and execution.interrupted:
+        kernel.interrupt_due = True
     if history and kernel.history and connection.target.history and execution is not None:
         facts = journal.facts(statement, execution, outcome)
         database = connection.server.dbname if connection.server is not None else None

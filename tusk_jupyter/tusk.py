@@ -78,6 +78,7 @@ class Tusk(Reaching, SingletonConfigurable):
         self.credentials = Credentials()
         self.connections = Connections(credentials=self.credentials, events=self.events, on_disconnect=self.mark)
         self.queries = Queries()
+        self.interrupt_due = False
         self.results = RecentResults()
         self.files = Files()
         configured = {name for section in self.section_names() for name in self.config.get(section, {})}
@@ -107,6 +108,11 @@ class Tusk(Reaching, SingletonConfigurable):
     def take_notices(self) -> list[str]:
         """Return what the user must be told once: a repaired file, a keychain that does not answer."""
         return [*self.files.notices(), *self.credentials.take_warnings()]
+
+    def take_interrupt(self) -> bool:
+        """Return, once, whether there was an interrupt that a statement was faster than."""
+        due, self.interrupt_due = self.interrupt_due, False
+        return due
 
     def open_files(self, directory: Path) -> list[TuskError]:
         """(Re)open log, storage and preferences in ``directory``; return what failed, and work without."""

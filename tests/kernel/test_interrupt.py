@@ -6,7 +6,7 @@ import os
 
 import psycopg
 
-from tests.waiting import running, wait_until
+from tests.waiting import ask, running, wait_until
 
 
 def interrupted(kernel, database, code, fragment):
@@ -100,7 +100,9 @@ def test_rows_on_their_way_to_a_file_leave_none(kernel, database, tmp_path):
 def test_a_kernel_that_is_killed_leaves_no_file_under_the_name(kernels, kernel, database, tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
-    code = f'%%sql --to "{folder}/out.csv"\nselect i, md5(i::text) as m from (select generate_series(1, 1e10::int8) i) s'
+    code = (
+        f'%%sql --to "{folder}/out.csv"\nselect i, md5(i::text) as m from (select generate_series(1, 1e10::int8) i) s'
+    )
     kernel.send(code)
     wait_until(lambda: any(part.stat().st_size > 1_000_000 for part in folder.glob(".tusk-*.part")))
     kernel.kill()
@@ -128,3 +130,51 @@ def test_all_parts_of_a_parallel_query_stop_and_the_session_stays(kernel, databa
     assert kernel.run("%sql select pg_backend_pid()").value == pid
     assert "7" in kernel.run("%sql select x from mine").value
     assert "3000" in kernel.run("%%sql --parallel 3 frame <<\nselect i from many").displayed[-1]
+
+
+def test_a_loop_of_short_statements_ends_whatever_is_faster(kernel, database):
+    for body in (
+        "    %sql --quiet select 1",
+        "    try:\n        %sql --quiet select 1\n    except Exception:\n        pass",
+    ):
+        kernel.run("i = 0")
+        msg_id = kernel.send(f"for i in range(10_000_000):\n{body}")
+        wait_until(
+            lambda: (
+                running(database, "select 1")
+                or ask(database, "select count(*) from pg_stat_activity where query = 'select 1'")
+            )
+        )
+        kernel.interrupt()
+        reply = kernel.collect(msg_id)
+        assert reply.error["ename"] in {"QueryInterrupted", "KeyboardInterrupt"}
+        assert "41" in kernel.run("%sql select 41 as a").value
+
+
+def test_a_script_of_short_statements_ends_and_says_how_far_it_came(kernel, database):
+    kernel.run("%sql create table rows (a int)")
+    script = "insert into rows values (1); select pg_sleep(0.005);\n" * 2000
+    msg_id = kernel.send(f"%%sql --quiet\n{script}")
+    wait_until(lambda: ask(database, "select count(*) from rows") > 5)
+    kernel.interrupt()
+    reply = kernel.collect(msg_id)
+    assert reply.error["ename"] == "QueryInterrupted"
+    assert ask(database, "select count(*) from rows") < 2000
+
+
+def test_what_is_queued_behind_a_statement_that_was_faster_does_not_run(kernel):
+    # as if the signal came when the statement had ended
+    kernel.run(
+        "import signal\nfrom tusk_jupyter.queries.execution import Execution\nwait = Execution.wait\n"
+        "def late(self, *args, **more):\n"
+        "    outcome = wait(self, *args, **more)\n    self._heard_interrupt = True\n    return outcome\n"
+        "Execution.wait = late"
+    )
+    first = kernel.send("%sql select 41 as a")
+    second = kernel.send("reached = True")
+    reply = kernel.collect(first)
+    assert "41" in reply.value
+    assert "what was to run after this cell does not" in "\n".join(reply.displayed)
+    assert kernel.collect(second).status == "aborted"
+    kernel.run("Execution.wait = wait")
+    assert "41" in kernel.run("%sql select 41 as a").value

@@ -166,7 +166,7 @@ def test_stop_is_a_cancel_that_says_so_and_keeps_the_session(page, database):
     page.send({"op": "stop", "id": line["id"]})
     assert page.end() == "error"
     (error,) = [output for output in page.outputs if output["kind"] == "error"]
-    assert error["ename"] == "QueryCancelled"
+    assert error["ename"] == "QueryInterrupted"
     assert "stopped by the button after" in page.data[-1]["text/plain"]
     assert is_clean(page)
     assert not running(database, "pg_sleep(600)")

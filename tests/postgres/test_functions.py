@@ -468,7 +468,7 @@ def test_a_query_that_leaves_the_queue_leaves_the_session_to_the_one_that_runs(t
     second = background(lambda: api.sql("select 'behind'"))
     waiting = wait_until(lambda: next((q for q in tusk.queries.active() if q.state == "waiting"), None))
     assert tusk.queries.cancel(waiting.id)
-    with pytest.raises(QueryCancelled, match="left the queue"):
+    with pytest.raises(QueryCancelled, match="before its turn came"):
         second()
     assert running(database, "pg_sleep(60)") == pid
     assert tusk.queries.cancel_all() == 1

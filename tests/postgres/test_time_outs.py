@@ -420,3 +420,14 @@ def test_an_interrupt_is_no_time_out(cells, database):
         error = failed(cells, "%sql select pg_sleep(62)")
     assert isinstance(error, QueryInterrupted)
     assert type(error.error) is QueryCancelled
+
+
+def test_a_cells_time_is_over_between_statements_that_are_all_short(cells, database):
+    cells.run("%sql create table rows (a int)")
+    script = "insert into rows values (1); select pg_sleep(0.02);\n" * 200
+    reply = cells.run(f"%%sql --timeout 300ms\n{script}", ok=False)
+    assert type(reply.exception) is QueryTimeout
+    assert reply.exception.setting == "--timeout"
+    done = ask(database, "select count(*) from rows")
+    assert 0 < done < 200
+    assert any("not run" in value for name, value in reply.exception.facts if name == "statements")

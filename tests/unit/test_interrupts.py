@@ -60,3 +60,23 @@ def test_the_handler_that_was_there_is_there_again():
     future.set_result(None)
     assert interrupts.wait(future, on_interrupt=lambda _: True, on_tick=lambda: False)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_when_all_is_over_is_counted_too():
+    counts = []
+
+    def start():
+        future = Future()
+        future.set_result("there")
+        signal.raise_signal(signal.SIGINT)
+        return future
+
+    assert interrupts.begin(start, on_interrupt=counts.append, on_tick=lambda: False)
+    assert counts == [1]
+
+
+def test_a_future_that_is_waited_for_again_and_again_keeps_nothing_of_it():
+    future = Future()
+    for _ in range(3):
+        assert not interrupts.wait(future, on_interrupt=lambda _count: True, on_tick=lambda: True)
+    assert future._done_callbacks == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 
 from tusk_jupyter import errors
-from tusk_jupyter.errors import QueryInterrupted, TuskError
+from tusk_jupyter.errors import QueryCancelled, QueryInterrupted, TuskError
 from tusk_jupyter.magics.aliases import SqlMagic
 from tusk_jupyter.magics.idle_transactions import IdleTransactions
 from tusk_jupyter.magics.keychain_wait import KeychainWait
@@ -42,6 +42,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
             shell,
             notices=tusk.take_notices,
             idle=self.idle.take,
+            interrupted=tusk.take_interrupt,
             relieve=lambda execution, holder: tusk.watching.relieve(execution, holder),  # noqa: PLW0108 - not made yet
         )
 
@@ -74,8 +75,10 @@ class TuskMagics(Magics):  # type: ignore[misc]
                 ask=connect.ask,
                 magic=magic,
             )
-        except (TuskError, KeyboardInterrupt):
+        except (TuskError, QueryInterrupted):
             raise
+        except KeyboardInterrupt:
+            found: TuskError | QueryInterrupted = QueryInterrupted(QueryCancelled("interrupted between two statements"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a panel with where it came from
             found = sql.unexpected(error)
         finally:

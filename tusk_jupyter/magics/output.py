@@ -61,11 +61,13 @@ class CellOutput:
         *,
         notices: Callable[[], list[str]],
         idle: Callable[[], Iterable[StatusLine]] = list,
+        interrupted: Callable[[], bool] = bool,
         relieve: Relieve | None = None,
     ) -> None:
         self._shell = shell
         self._notices = notices
         self._idle = idle
+        self._interrupted = interrupted
         self.relieve = relieve
         self._live: CellLine | TerminalLine | None = None
         self._live_failed = False
@@ -201,6 +203,9 @@ class CellOutput:
             self._display(pending, free=_showed_nothing(result))
         if self._live is not None:
             self._live.close()
+        if self._interrupted() and result is not None and result.success:
+            self.say("interrupted: the statement had finished; what was to run after this cell does not", tone="warn")
+            self.end_run("interrupted")
         for line in self._notices():
             self.say(line, tone="warn")
         for idle in self._idle():

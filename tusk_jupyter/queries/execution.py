@@ -104,6 +104,7 @@ class Execution:
         self._start = time.monotonic()
         self._canceller = threading.Lock()
         self._asked_at: float | None = None
+        self._heard_interrupt = False
         self._answered = False
         self._left = False
         self._never_sent = False
@@ -189,6 +190,7 @@ class Execution:
         """
 
         def interrupted(count: int) -> bool:
+            self._heard_interrupt = True  # also one that the statement was faster than: a loop around it is to stop
             self.cancel("interrupt")
             return self._is_queued() or count > 1
 
@@ -244,7 +246,7 @@ class Execution:
         after_s = self.elapsed_ms / 1000
         error: TuskError
         if self._never_sent:
-            error = QueryCancelled(f"left the queue after {duration(after_s * 1000)}: nothing was sent")
+            error = QueryCancelled(f"left after {duration(after_s * 1000)}, before its turn came: nothing was sent")
         elif not self._answered:
             error = self._give_up(after_s)
         else:
@@ -254,8 +256,9 @@ class Execution:
             )
             error.transaction = lost.transaction_sentence(self.session.transaction)
         if self._reason == "timeout":
+            own = error.advice if error.advice != QueryCancelled.default_advice else None
             error = QueryTimeout(
-                error.message, advice=error.advice, transaction=error.transaction, duration_s=self._time_limit_s
+                error.message, advice=own, transaction=error.transaction, duration_s=self._time_limit_s
             )
             error.setting = "--timeout"
         self.state = "timeout" if self._reason == "timeout" else "cancelled"
@@ -269,8 +272,9 @@ class Execution:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was the kernel's interrupt that asked for the cancel."""
-        return self._reason == "interrupt"
+        """Whether the kernel's interrupt, or its button, asked for its end: in the main thread, whose loop ends too."""
+        here = threading.current_thread() is threading.main_thread()
+        return here and (self._heard_interrupt or self._reason == "button")
 
     # -- the working side -----------------------------------------------------------------------------------------
 

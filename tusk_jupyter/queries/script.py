@@ -7,13 +7,18 @@ script (``stop``), or is passed over (``continue``, ``savepoint``) and still fai
 
 from __future__ import annotations
 
+import logging
+import sys
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tusk_jupyter import interrupts
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
-from tusk_jupyter.queries import binding, classify, lost, partition, read_only, split
+from tusk_jupyter.queries import binding, classify, endings, lost, partition, read_only, split
 from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
+from tusk_jupyter.queries.rows import RowSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +28,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
 
+log = logging.getLogger("tusk_jupyter.queries")
 MOST_LISTED = 10
+READY_S = 60.0
 ON_ERROR = ("stop", "continue", "savepoint")
 
 
@@ -82,7 +89,7 @@ class Script:
         if statement is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
         done, failures, failed = 0, [], []
-        deadline = Deadline.after(self.timeout_s) if self.timeout_s is not None else None
+        deadline = self._deadline()
         while statement is not None:
             execution, outcome = self._run(statement, deadline)
             following, position = self._next(position)
@@ -102,6 +109,8 @@ class Script:
             last = following is None
             tally = self._tally(done, failed) if last and failed else None
             yield Step(statement, execution, outcome, more=not last, fatal=last and bool(failures), tally=tally)
+            if following is not None and execution is not None and execution.interrupted:
+                raise self._interrupted_after(statement)
             statement = following
         if failures:
             raise failures[-1]
@@ -116,7 +125,29 @@ class Script:
         conforming = self.session.parameter("standard_conforming_strings") != "off"
         return split.next_statement(self.source.script, position, standard_conforming_strings=conforming)
 
+    def _deadline(self) -> Deadline | None:
+        """Return the end of the cell's time, which begins when this side is ready to take rows."""
+        if self.timeout_s is None:
+            return None
+        if "tusk_jupyter.results.frame" not in sys.modules:
+            # 0.4 s once, and seconds on a busy machine: the first cell's time is not for imports
+            try:
+                interrupts.call("ready", RowSink.warm_up, timeout=READY_S)
+            except TimeoutError:
+                log.warning("what decodes rows is not imported after %g s", READY_S)
+            except KeyboardInterrupt:
+                raise QueryInterrupted(QueryCancelled("interrupted before anything was sent")) from None
+        return Deadline.after(self.timeout_s)
+
     def _run(self, statement: Statement, deadline: Deadline | None) -> tuple[Execution | None, Outcome]:
+        if deadline is not None and (over_s := time.monotonic() - deadline.at) >= 0:
+            # statements may all be too short for anybody to look at the clock while one runs
+            stop = endings.Stop(
+                "timeout", sent=False, elapsed_ms=(deadline.limit_s + over_s) * 1000, time_limit_s=deadline.limit_s
+            )
+            error = endings.not_executed(stop)
+            error.transaction = lost.transaction_sentence(self.session.transaction)
+            return None, Outcome(None, error, self.session.transaction, "timeout")
         try:
             bound = self._bind(statement)
         except TuskError as error:
@@ -147,11 +178,7 @@ class Script:
     def _stops(self, execution: Execution | None, outcome: Outcome) -> bool:
         if self.on_error == "stop" or self.session.lost is not None:
             return True
-        if (
-            isinstance(outcome.error, QueryCancelled | QueryTimeout)
-            and execution is not None
-            and execution.is_cancelled
-        ):
+        if isinstance(outcome.error, QueryCancelled | QueryTimeout) and (execution is None or execution.is_cancelled):
             return True
         return self.session.transaction_status == "INERROR"
 
@@ -171,6 +198,16 @@ class Script:
         if self.session.transaction is None:
             return said
         return f"{said}; the transaction is open, and keeps what those in it have done"
+
+    def _interrupted_after(self, statement: Statement) -> QueryInterrupted:
+        """Return what an interrupt raises that a statement was faster than: the others do not run."""
+        conforming = self.session.parameter("standard_conforming_strings") != "off"
+        rest = len(split.split(self.source.script[statement.end :], standard_conforming_strings=conforming))
+        error = QueryCancelled(
+            f"interrupted: the statement had finished, {rest} after it {'was' if rest == 1 else 'were'} not run"
+        )
+        error.transaction = lost.transaction_sentence(self.session.transaction)
+        return QueryInterrupted(error)
 
     def _raise(self, execution: Execution | None, error: TuskError) -> None:
         if execution is not None and execution.interrupted:
