@@ -50,7 +50,7 @@ def test_interrupt_during_the_conversion_loses_nothing(shared_kernel, database):
     )
     shared_kernel.interrupt()
     reply = shared_kernel.collect(msg)
-    if reply.status == "ok":
+    if any("what was to run after this cell does not" in shown for shown in reply.displayed):
         assert shared_kernel.run("print(len(big))").stdout.strip() == "250000"
     else:
         assert reply.error["ename"] in {"QueryInterrupted", "KeyboardInterrupt"}
@@ -188,9 +188,9 @@ def test_a_function_that_swallows_the_cancel_counts_as_completed(shared_kernel, 
     wait_until(lambda: running(database, "stubborn"))
     shared_kernel.interrupt()
     reply = shared_kernel.collect(msg)
-    assert reply.status == "ok"
     assert "went on" in reply.value
-    assert "cancel" in reply.displayed[-1]
+    assert "it had finished before the cancel request arrived" in "\n".join(reply.displayed)
+    assert "what was to run after this cell does not" in reply.displayed[-1]
 
 
 def test_interrupt_leaves_a_connect_that_nobody_answers(shared_kernel, proxy, database):
