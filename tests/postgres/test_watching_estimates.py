@@ -10,6 +10,7 @@ import pytest
 import tusk_jupyter
 from tests.postgres.test_watching import executions, flight, idle_in, sessions  # noqa: F401
 from tests.waiting import wait_until
+from tusk_jupyter.connections import liveness
 from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.queries import estimates
 from tusk_jupyter.queries.split import split
@@ -146,6 +147,45 @@ def test_a_table_that_is_locked_is_not_waited_for(things, database):
     with psycopg.connect(database, autocommit=True) as conn:
         assert estimates.expected_rows(conn, statement, Command(b"select i from things"), [0]) is None
         assert conn.execute("select 1").fetchone() == (1,)
+
+
+# by the session's rules one literal; by another's, its end, and statements behind it
+ESCAPED = r"""select i, {slow} from things where 'x' <> '\'; rollback; begin read write; drop table victims; commit; --'"""
+
+
+def test_a_literal_of_a_session_with_other_rules_is_never_statements(fly, things, database):
+    things.execute("create table victims()")
+    tusk_jupyter.sql("set standard_conforming_strings = off; set escape_string_warning = off")
+
+    execution = fly(ESCAPED.format(slow=SLOW))
+    wait_until(lambda: execution.rows > 0)
+    assert execution.planned is None
+    seen = execution.seen
+    wait_until(lambda: execution.seen is not seen)
+
+    assert execution.progress.seen.expected_rows is None
+    assert things.execute("select to_regclass('victims')").fetchone()[0] == "victims"
+
+
+def test_rules_that_differ_are_not_asked_about(things, database):
+    [conforming] = split("select i from things")
+    [other] = split("select i from things", standard_conforming_strings=False)
+    command = Command(b"select i from things")
+    with psycopg.connect(database, autocommit=True) as conn:
+        pids = [idle_in(things, "lock table things in access share mode")]
+        assert estimates.expected_rows(conn, conforming, command, pids) == ROWS
+        assert estimates.expected_rows(conn, other, command, pids) is None
+        conn.execute("set standard_conforming_strings = off")
+        assert estimates.expected_rows(conn, conforming, command, pids) is None
+
+
+def test_what_a_user_wrote_is_sent_as_one_statement(database, things):
+    things.execute("create table victims()")
+    with psycopg.connect(database, autocommit=True) as conn:
+        with pytest.raises(psycopg.errors.SyntaxError):
+            liveness.ask(conn, 5, b"explain select 1; drop table victims", Command(b"select 1; drop table victims"))
+        assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert things.execute("select to_regclass('victims')").fetchone()[0] == "victims"
 
 
 @pytest.mark.parametrize(

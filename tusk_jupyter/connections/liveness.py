@@ -47,6 +47,7 @@ def is_gone(pgconn: PGconn) -> bool:
 def run_within(conn: psycopg.Connection[Any], limit_s: float, *statements: bytes) -> PGresult | None:
     """Run statements of ours on a connection that nobody else uses; return the result of the last.
 
+    :param statements: nothing in them may be a user's: one that holds two would run as two.
     :raises psycopg.Error: when one fails; ``ConnectionTimeout`` when there is no answer in time, and then the
         connection is to be closed.
     """
@@ -59,10 +60,8 @@ def run_within(conn: psycopg.Connection[Any], limit_s: float, *statements: bytes
 
 
 def _bound(conn: psycopg.Connection[Any], limit_s: float, statement: bytes, bound: Command) -> PGresult:
-    if bound.values:
-        conn.pgconn.send_query_params(statement, bound.values, bound.oids, bound.formats, 0)
-    else:
-        conn.pgconn.send_query(statement)
+    # never PQsendQuery, without values either: it takes several statements, and the text is not all ours
+    conn.pgconn.send_query_params(statement, bound.values or None, bound.oids or None, bound.formats or None, 0)
     return _answer(conn, time.monotonic() + limit_s, limit_s)
 
 
@@ -81,7 +80,8 @@ def ask(
 ) -> list[list[str | None]]:
     """Return the rows of a statement of ours as PostgreSQL's text; raises as :func:`run_within`.
 
-    :param bound: whose values the statement is sent with.
+    :param bound: the user's command that the statement is made of, with whose values it is sent: as one statement, and
+        an error where its text holds more.
     """
     found = run_within(conn, limit_s, statement) if bound is None else _bound(conn, limit_s, statement, bound)
     if found is None:

@@ -99,8 +99,12 @@ class Delivery:
         """What was sent, if another connection may be asked about its plan (from another thread)."""
         return self._plain if self.session.encoding == "utf-8" else None
 
+    def _readable_elsewhere(self, command: Command) -> Command | None:
+        """Return a command if its text says the same on a connection that has no settings of the session's."""
+        return command if self.session.parameter("standard_conforming_strings") == "on" else None
+
     def _deliver(self, command: Command) -> None:
-        self._plain = command if self._alone else None
+        self._plain = self._readable_elsewhere(command) if self._alone else None
         if self.options.read_only:
             self._run_read_only(command)
         else:

@@ -5,6 +5,8 @@ query has run for half a second and its rows have begun to come (through a curso
 all at the end), and taken only if all of these hold:
 
 * it is one SELECT that only reads, outside of a transaction of the user's, whose rows nobody else may see;
+* its text says the same here: both have ``standard_conforming_strings``, without which the end of a literal is
+  elsewhere, and the rest of it a statement. It is sent by the extended protocol, which takes no second one;
 * EXPLAIN names the same tables: their locks here are among those that the running query holds. That is what tells a
   ``search_path``, a role or a temp table of the session, which this connection does not have, from none;
 * the rows come from tables that ANALYZE has seen, and not from a function, a recursion or a foreign server, for which
@@ -75,6 +77,8 @@ def expected_rows(
     """
     if len(command.text) + sum(map(len, filter(None, command.values))) > LONGEST:
         return None
+    if not (statement.standard_conforming_strings and _is_conforming(conn)):
+        return None
     if not classify.reads_only_shape(statement) or (names := called(statement)) is None:
         return None
     try:
@@ -98,6 +102,10 @@ def _asked(conn: psycopg.Connection[Any], command: Command, names: set[str], pid
         return None
     [[same]] = liveness.ask(conn, LIMIT_S, _SAME.format(pids=looks.array(pids)).encode())
     return int(plan["Plan Rows"]) if same == "t" else None
+
+
+def _is_conforming(conn: psycopg.Connection[Any]) -> bool:
+    return conn.pgconn.parameter_status(b"standard_conforming_strings") == b"on"
 
 
 def called(statement: Statement) -> set[str] | None:

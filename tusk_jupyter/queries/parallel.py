@@ -119,7 +119,8 @@ class ParallelDelivery(Delivery):
         if wanted is None or not isinstance(whole, PartsSink):
             raise InternalError("there is nothing to read in parts")
         self._refuse_open_transaction()
-        self._base = self._plain = self._command()
+        self._base = self._command()
+        self._plain = self._readable_elsewhere(self._base)
         self.session.on_close = self.cancel  # else a close would wait for us, who send nothing on the session
         try:
             self._read_state()
