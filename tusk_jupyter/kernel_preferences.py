@@ -6,7 +6,9 @@ From weakest to strongest: the default, what is saved in ``tusk.db``, an explici
 is only where they came from. The file is read once, at load and after ``%tusk data-dir``: one SELECT (0.1 ms), and
 what another kernel saves meanwhile changes no cell that is about to run here.
 
-What is saved and no longer allowed (another version wrote it) is left in the file, logged, and not used.
+What is saved and no longer allowed (another version wrote it) is left in the file, logged, and not used. What the
+configuration says and may not is not used either, and is told at load: raising there, as traitlets does, would leave
+the user without the extension until a file is mended that no cell can reach.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from traitlets.config.loader import Config, DeferredConfigString, LazyConfigValue
 
 from tusk_jupyter import interrupts
 from tusk_jupyter.errors import InvalidInput, TuskError
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tusk_jupyter.preferences")
 SAVE_S = 3.0
+MOST_SHOWN = 80
 
 Source: TypeAlias = Literal["default", "saved", "config", "kernel"]
 
@@ -47,6 +53,46 @@ class Setting:
     default: Value
     source: Source
     meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """What the configuration says of a preference, and may not: ``value`` as it is shown."""
+
+    preference: Preference
+    value: str
+
+    def line(self, used: Value) -> str:
+        """Return what to tell the user; ``used`` is what holds instead."""
+        said = f"Tusk.{self.preference.name} = {self.value} in the configuration is not used"
+        return f"{said}: it is {self.preference.allowed}; {used!r} holds"
+
+
+def usable(config: Config) -> tuple[Config, tuple[Unusable, ...]]:
+    """Return ``config`` without the preferences that may not be as it has them (the same where there are none)."""
+    if not any(_unusable(config)):
+        return config, ()
+    left = deepcopy(config)
+    dropped = []
+    for section, unusable in list(_unusable(left)):
+        del section[unusable.preference.name]
+        dropped.append(unusable)
+    return left, tuple(dropped)
+
+
+def _unusable(config: Config, *, ours: bool = False) -> Iterator[tuple[Config, Unusable]]:
+    """Yield each with its section; one may stand in a parent's, as in ``c.ZMQInteractiveShell.Tusk``."""
+    for name, value in config.items():
+        if isinstance(value, Config):
+            yield from _unusable(value, ours=name == "Tusk")
+        elif ours and name in PREFERENCES and not isinstance(value, LazyConfigValue):
+            preference = PREFERENCES[name]
+            try:
+                # what comes from a command line is text
+                preference.read(str(value)) if isinstance(value, DeferredConfigString) else preference.check(value)
+            except InvalidInput:
+                shown = repr(str(value) if isinstance(value, DeferredConfigString) else value)
+                yield config, Unusable(preference, shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}…")
 
 
 class KernelPreferences:

@@ -24,7 +24,7 @@ from tusk_jupyter import paths
 from tusk_jupyter.connections.credentials import Credentials
 from tusk_jupyter.connections.registry import Connections
 from tusk_jupyter.events import Events
-from tusk_jupyter.kernel_preferences import KernelPreferences
+from tusk_jupyter.kernel_preferences import KernelPreferences, usable
 from tusk_jupyter.preferences import trait
 from tusk_jupyter.queries.registry import Queries
 from tusk_jupyter.reaching import Reaching
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.health import AppInfo
     from tusk_jupyter.jobs import Job
+    from tusk_jupyter.kernel_preferences import Unusable
     from tusk_jupyter.listening import Listen, Listened
     from tusk_jupyter.loading import Load, Loaded
     from tusk_jupyter.queries.execution import Execution
@@ -73,6 +74,9 @@ class Tusk(Reaching, SingletonConfigurable):
     history_days = trait("history_days")
 
     def __init__(self, **kwargs: Any) -> None:
+        self.unusable: tuple[Unusable, ...] = ()
+        if (config := kwargs.get("config") or getattr(kwargs.get("parent"), "config", None)) is not None:
+            kwargs["config"], self.unusable = usable(config)
         super().__init__(**kwargs)
         self.events = Events()
         self.credentials = Credentials()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from traitlets import TraitError
 from traitlets.config import Config
+from traitlets.config.loader import DeferredConfigString
 
 from tests.waiting import wait_until
 from tusk_jupyter import Tusk
@@ -180,6 +181,33 @@ def test_an_explicit_configuration_wins_over_what_is_saved(tusk, reloaded):
     assert (later.limit, sources(later)["limit"]) == (8, "saved")
     later.preferences.reset("limit")
     assert (later.limit, sources(later)["limit"]) == (99, "config")
+
+
+@pytest.mark.parametrize(("name", "value"), [("idle_transaction_s", -5), ("format", "xml"), ("limit", "many"), ("quiet", 3)])
+def test_what_the_configuration_may_not_say_is_told_and_not_used(shell, name, value):
+    other = next(one for one in OTHER if one != name)
+    shell.run(f"%config Tusk.{name} = {value!r}")
+    shell.run(f"%config Tusk.{other} = {OTHER[other]!r}")
+    shell.run("%unload_ext tusk_jupyter")
+    reply = shell.run("%load_ext tusk_jupyter")
+    default = PREFERENCES[name].default
+    allowed = PREFERENCES[name].allowed
+    assert reply.displayed == [f"Tusk.{name} = {value!r} in the configuration is not used: it is {allowed}; {default!r} holds"]
+    assert getattr(Tusk.instance(), name) == default
+    assert sources(Tusk.instance()) == {other: "config"}
+    assert getattr(Tusk.instance(), other) == OTHER[other]
+
+
+def test_a_long_one_from_a_parent_s_section_or_the_command_line(reloaded):
+    later = reloaded(
+        Shell={"Tusk": {"limit": "x" * 10_000}},
+        Tusk={"history_days": DeferredConfigString("-1"), "idle_transaction_s": DeferredConfigString("7")},
+    )
+    long, days = sorted((one.line(0) for one in later.unusable), reverse=True)
+    assert long.startswith("Tusk.limit = 'xxx")
+    assert len(long) < 250
+    assert days.startswith("Tusk.history_days = '-1' in the configuration is not used")
+    assert (later.idle_transaction_s, later.history_days) == (7, 365)
 
 
 def test_a_configured_default_wins_too(tusk, reloaded):

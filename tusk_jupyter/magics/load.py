@@ -155,6 +155,8 @@ def load(shell: Any) -> None:
     else:
         magics.take_sql()
         shell.configurables.append(SqlMagic(tusk, parent=shell))
+    for unusable in tusk.unusable:
+        magics.output.say(unusable.line(tusk.get_preference(unusable.preference.name)), tone="warn")
     for problem in tusk.files.problems:
         magics.output.say(problem.message, problem.advice, tone="warn")
     for line in tusk.files.departed():
