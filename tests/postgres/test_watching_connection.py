@@ -154,6 +154,62 @@ def test_disconnecting_ends_the_watch_and_its_connection(fly, tusk, database):
     wait_until(lambda: not backends(database))
 
 
+def test_a_look_that_nobody_could_answer_leaves_no_watch(fly, tusk, database):
+    flight = fly(database, pool_size=2)
+    connection = tusk.connections.get("db")
+    with connection.pool.borrow():
+        execution = flight.run("select pg_sleep(60)")
+        wait_until(watchers)
+
+        assert tusk.watching.look(connection, [execution]) == {execution.id: execution.seen}
+
+        flight.stop(execution)
+        wait_until(lambda: not watchers())
+
+
+def test_what_was_asked_in_vain_is_not_done_later(fly, tusk, database):
+    flight = fly(database, pool_size=2)
+    connection = tusk.connections.get("db")
+    with connection.pool.borrow():
+        execution = flight.run("select pg_sleep(60)")
+        wait_until(watchers)
+        watch = tusk.watching._watches[connection.id]
+        late = []
+
+        assert watch.ask(late.append, 0.2) is None
+
+    watched(tusk)
+    assert watch.ask(lambda _: "done", 10) == "done"
+    assert late == []
+    assert execution.state == "running"
+
+
+def test_a_closed_pool_ends_the_watch_whatever_it_follows(fly, tusk, database):
+    flight = fly(database, pool_size=2)
+    execution = flight.run("select pg_sleep(60)")
+    watched(tusk)
+
+    tusk.connections.get("db").pool.close()
+
+    wait_until(lambda: not watchers())
+    assert execution.state == "running"
+
+
+def test_a_watch_that_ends_leaves_its_successors_word_with_the_pool(connection):
+    pool = connection.pool
+    first, second = threading.Event(), threading.Event()
+    pool.tell_when_wanted(first.set)
+    pool.tell_when_wanted(second.set)
+
+    pool.tell_no_more(first.set)
+    pool.close()
+
+    assert second.is_set()
+    assert not first.is_set()
+    pool.tell_no_more(second.set)
+    assert pool.on_wanted is None
+
+
 def test_the_end_of_the_kernel_ends_the_watch(fly, tusk, database):
     flight = fly(database)
     flight.run("select pg_sleep(60)")

@@ -100,7 +100,7 @@ class ConnectionPool:
         self._closed = self._inherited = False
         self._refused: str | None = None
         self.is_direct = True  # no pooler in between
-        self.on_wanted: Callable[[], object] | None = None  # tells who can do without the one that it has
+        self.on_wanted: Callable[[], object] | None = None  # see tell_when_wanted
         self.max_size = max_size
         self.timeout_s = timeout_s
         self.name = name
@@ -139,6 +139,22 @@ class ConnectionPool:
         _close(gone)
         return found
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it lends no more."""
+        return self._closed
+
+    def tell_when_wanted(self, call: Callable[[], object]) -> None:
+        """Have ``call()`` called when somebody waits, and when it is closed: by who can do without the one it has."""
+        with self._changed:
+            self.on_wanted = call
+
+    def tell_no_more(self, call: Callable[[], object]) -> None:
+        """Forget ``call``, unless another has come in its place already."""
+        with self._changed:
+            if self.on_wanted == call:
+                self.on_wanted = None
+
     def waiting(self) -> int:
         """Return how many borrowers wait, without a look at anything else."""
         return len(self._waiting)
@@ -153,6 +169,7 @@ class ConnectionPool:
             self._changed.notify_all()
         _serve(waiting, self._closed_error())
         _close(idle)
+        self._tell()
 
     def forget(self) -> list[Any]:
         """Drop, in a forked child, what is the parent's, and return it: it is neither closed nor used there."""
@@ -181,13 +198,16 @@ class ConnectionPool:
                     self._grow()
             _close(gone)
             if idle is None:
-                if self.on_wanted is not None:
-                    self.on_wanted()
+                self._tell()
                 return self._wait(waiter, deadline, until)
             if self._is_sound(idle, deadline):
                 return idle
             if time.monotonic() >= deadline or (until is not None and until()):
                 return None
+
+    def _tell(self) -> None:
+        if (call := self.on_wanted) is not None:
+            call()
 
     def _is_sound(self, conn: Opened, deadline: float) -> bool:
         left = max(deadline - time.monotonic(), 0.001)

@@ -2,7 +2,11 @@
 
 It is there as long as it follows something: it ends by itself, and :class:`~tusk_jupyter.queries.watching.Watching`
 begins another. Borrowing comes after everybody else's: only where a connection is free or fits in, never from a queue,
-and what it has goes back as soon as the pool says that somebody waits (``on_wanted``), not at the next look.
+and what it has goes back as soon as the pool says that somebody waits (``on_wanted``), not at the next look. It ends
+with its pool as well, which a disconnect closes: a thread that nobody can give a connection to would stay for good.
+
+What was seen is believed as long as somebody looks. When the connection goes, so does what a statement does and waits
+for: of a lock that it has got meanwhile nobody would know. What an error says is no older than two looks.
 """
 
 from __future__ import annotations
@@ -105,6 +109,11 @@ class Watch:
         self._wake.set()
         with suppress(Exception):
             return answer.result(limit_s)
+        # nobody waits for it any more: to do it later would surprise, and what has something left to do never ends
+        answer.cancel()
+        with suppress(ValueError):
+            self._requests.remove((request, answer))
+        self._wake.set()
         return None
 
     def close(self) -> None:
@@ -117,12 +126,12 @@ class Watch:
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing left to do."""
-        return self._stopped or not (self._followed or self._requests)
+        return self._stopped or self._pool.is_closed or not (self._followed or self._requests)
 
     # -- on its own thread ----------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        self._pool.on_wanted = self._wake.set
+        self._pool.tell_when_wanted(self._wake.set)
         pause = LOOK_S
         try:
             while not self._is_done():
@@ -133,7 +142,7 @@ class Watch:
             log.exception("the watch over %s failed", self.connection.name)
         finally:
             self.is_over = True
-            self._pool.on_wanted = None
+            self._pool.tell_no_more(self._wake.set)
             self._refuse()
 
     def _is_done(self) -> bool:

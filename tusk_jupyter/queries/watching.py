@@ -120,6 +120,8 @@ class Watching:
         server, limits = connection.server, connection.target.limits
         if not execution.backend_pids or limits.pool_size <= 1 or server is None or connection.status != "connected":
             return
+        if connection.pool.is_closed:
+            return
         with self._lock:
             if self._closed:
                 return
