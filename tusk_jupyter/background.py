@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session, Transaction
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.execution import Execution, Outcome
-    from tusk_jupyter.queries.script import Names
+    from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.result import Result
     from tusk_jupyter.running import CellOptions, Kernel
@@ -131,10 +131,18 @@ def _closed_while_waiting(job: Job) -> bool:
     return job.started_at is None and job.is_stopped()
 
 
-def _cancelled(job: Job) -> TuskError:
-    if job.started_at is None:
-        return QueryCancelled(f"cancelled after {job.progress.elapsed_s:.1f} s: nothing was sent")
-    return QueryCancelled("cancelled between two statements; those before have run")
+def _cancelled(job: Job) -> QueryCancelled:
+    return QueryCancelled(f"cancelled after {job.progress.elapsed_s:.1f} s: nothing was sent")
+
+
+def _between(job: Job, left: Step | None) -> QueryCancelled:
+    """Return the error of a job that was cancelled before its next statement; ``left`` is the one before it."""
+    if left is None:
+        return _cancelled(job)
+    transaction = left.outcome.transaction
+    if transaction is None:
+        return QueryCancelled("cancelled between two statements; those before have run")
+    return QueryCancelled("cancelled between two statements", transaction=_rolled_back(transaction))
 
 
 def _let_go(task: Task, job: Job) -> None:
@@ -194,11 +202,20 @@ def _run(session: Session, task: Task, job: Job) -> None:
         on_tick=running.ticking(kernel, connection, tick),
         on_end=end,
     )
-    for step in script.steps():
-        if step.outcome.result is not None:
-            # what nothing in the script can use any more was meant for somebody else
-            lasting = not step.more and classify.is_of_the_session(step.statement)
-            job.take(_noted(step.outcome.result) if lasting else step.outcome.result)
+    # as it was after the last statement: the session of a job that is stopped may be closed by now
+    step = None
+    try:
+        for step in script.steps():
+            _take(step, job)
+    except StoppedError:
+        raise _between(job, step) from None
+
+
+def _take(step: Step, job: Job) -> None:
+    if step.outcome.result is not None:
+        # what nothing in the script can use any more was meant for somebody else
+        lasting = not step.more and classify.is_of_the_session(step.statement)
+        job.take(_noted(step.outcome.result) if lasting else step.outcome.result)
 
 
 def _noted(result: Result) -> Result:
@@ -208,9 +225,7 @@ def _noted(result: Result) -> Result:
 def _explain(error: TuskError, session: Session, task: Task, execution: Execution | None) -> None:
     """Say what an error means for a job, whose session goes with it."""
     if session.transaction is not None:
-        error.transaction = (
-            f"The transaction ({_count(session.transaction)}) was rolled back with the job's connection."
-        )
+        error.transaction = _rolled_back(session.transaction)
     elif error.transaction is not None:
         error.transaction = error.transaction.replace(" The next cell gets a new session.", "")
     if error.sqlstate in _MAY_BE_ELSEWHERE:
@@ -245,6 +260,10 @@ def _not_ended(transaction: Transaction) -> QueryFailed:
         f"the job ended inside a transaction ({_count(transaction)}), which was rolled back with its connection",
         advice="Nothing of it is saved. End it in the job's script: COMMIT as its last statement.",
     )
+
+
+def _rolled_back(transaction: Transaction) -> str:
+    return f"The transaction ({_count(transaction)}) was rolled back with the job's connection."
 
 
 def _count(transaction: Transaction) -> str:

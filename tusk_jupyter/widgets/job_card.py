@@ -110,8 +110,11 @@ class JobState(Twins):
 
     def _error(self) -> list[str]:
         # that it was stopped says its state
-        told = self.error is not None and self.state != "cancelled"
-        return [visible(str(self.error), _MESSAGE)] if told else []
+        if self.error is None:
+            return []
+        told = [str(self.error)] if self.state != "cancelled" else []
+        told += [self.error.transaction] if self.error.transaction else []
+        return [visible(text, _MESSAGE) for text in told]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""How a background query ends that was stopped, or lost its connection: what is said of what it has done."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+import tusk_jupyter as tusk_api
+from tests.waiting import ask, wait_until
+from tusk_jupyter.errors import QueryCancelled
+from tusk_jupyter.queries.script import Names
+
+NOTHING = Names({}.__getitem__, list)
+
+
+def starts(job):
+    """Wait until the job has a statement on the server."""
+    wait_until(lambda: job.execution is not None and job.execution.state == "running")
+
+
+@pytest.fixture
+def kept(database, connection):
+    """A connection to a database with a table ``kept``."""
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("create table kept (n int)")
+    return connection
+
+
+def stopped_before(kept, script, statement):
+    """Run a job that is cancelled when it has come to the statement, and has not sent it."""
+    tusk = tusk_api.state()
+    there = []
+
+    def stop(job):
+        enter = job.enter
+
+        def cancel_first(execution):
+            if execution.statement.text == statement:
+                job.cancel()
+            enter(execution)
+
+        job.enter = cancel_first
+        there.append(job)
+
+    hold = tusk.queries.hold
+    tusk.queries.hold = lambda job: (stop(job), hold(job))
+    try:
+        job = tusk.submit(script, names=NOTHING, connection=kept)
+        return job, job.exception(20)
+    finally:
+        tusk.queries.hold = hold
+
+
+def test_cancelled_between_two_statements_of_its_transaction(database, kept):
+    script = "begin; insert into kept values (1); insert into kept values (2); commit"
+    job, error = stopped_before(kept, script, "insert into kept values (2)")
+    assert isinstance(error, QueryCancelled)
+    assert job.state == "cancelled"
+    assert "have run" not in error.message
+    assert error.transaction == "The transaction (1 statement) was rolled back with the job's connection."
+    assert ask(database, "select count(*) from kept") == 0
+
+
+def test_cancelled_between_two_statements_outside_of_one(database, kept):
+    script = "insert into kept values (1); insert into kept values (2)"
+    _, error = stopped_before(kept, script, "insert into kept values (2)")
+    assert "those before have run" in error.message
+    assert error.transaction is None
+    assert ask(database, "select count(*) from kept") == 1
+
+
+def test_cancelled_before_its_first_statement(database, kept):
+    _, error = stopped_before(kept, "insert into kept values (1)", "insert into kept values (1)")
+    assert "nothing was sent" in error.message
+    assert ask(database, "select count(*) from kept") == 0
+
+
+def test_the_card_of_a_cancelled_job_says_what_became_of_its_transaction(cells, kept):
+    cells.ns["job"], _ = stopped_before(kept, "begin; select 1; select 2", "select 2")
+    card = cells.run("job").displayed[0]
+    assert "cancelled" in card
+    assert "was rolled back with the job's connection" in card
