@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.result import Result
 
 CLOSE_S: Final = 2.0
+STOPPED: Final = (
+    "It was stopped on request, and its connection is not used again; the cells' session is another one. "
+    "Submit again what has not run."
+)
 _FREE_CONNECTION: Final = "a free connection"
 
 
@@ -256,8 +260,10 @@ class Job:
         with self._lock:
             if self._ended.done():
                 return
-            if isinstance(error, ConnectionLost) and self._stopped:
-                error = QueryCancelled("cancelled: its connection was closed")
+            if self._stopped and type(error) is ConnectionLost:  # of a lost COMMIT its end is what matters
+                error = QueryCancelled(
+                    "cancelled: its connection was closed", transaction=error.transaction, advice=STOPPED
+                )
             self._error, self._state = error, final_state(error)
             self._last = replace(self._last, state=self._state, elapsed_s=time.monotonic() - self._begin, seen=Seen())
             self._ended.set_result(None)

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 import tusk_jupyter as tusk_api
-from tests.waiting import ask, wait_until
+from tests.waiting import ask, terminate, wait_until
 from tusk_jupyter.errors import QueryCancelled
+from tusk_jupyter.queries.lost import CommitLostError
 from tusk_jupyter.queries.script import Names
 
 NOTHING = Names({}.__getitem__, list)
@@ -80,3 +81,57 @@ def test_the_card_of_a_cancelled_job_says_what_became_of_its_transaction(cells, 
     card = cells.run("job").displayed[0]
     assert "cancelled" in card
     assert "was rolled back with the job's connection" in card
+
+
+# -- its connection is closed -----------------------------------------------------------------------------------------
+
+# for as long as it takes, whatever is asked of it
+DEAF = """while clock_timestamp() < now() + interval '1 min' loop
+    begin perform pg_sleep(0.5); exception when query_canceled then null; end;
+  end loop;"""
+WRITE = f"do $$ begin insert into kept values (1); {DEAF} end $$"
+
+
+def sleeps(database, job):
+    """Wait until the job's backend is in there."""
+    starts(job)
+    asleep = "select wait_event = 'PgSleep' from pg_stat_activity where pid = %s"
+    wait_until(lambda: ask(database, asleep, job.pid))
+    return job.pid
+
+
+def test_disconnected_from_a_write_that_cannot_be_cancelled(database, kept):
+    job = tusk_api.submit(WRITE)
+    pid = sleeps(database, job)
+    tusk_api.state().connections.disconnect("db")
+    error = job.exception(20)
+    terminate(database, pid)
+    assert job.state == "cancelled"
+    assert isinstance(error, QueryCancelled)
+    assert "Outcome unknown: the statement may have taken effect" in error.transaction
+
+
+@pytest.fixture
+def deaf_commits(database, kept):
+    """A COMMIT of what was inserted into the table never ends by itself."""
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            f"create function deaf() returns trigger language plpgsql as $$ begin {DEAF} return null; end $$"
+        )
+        conn.execute(
+            "create constraint trigger deaf after insert on kept deferrable initially deferred"
+            " for each row execute function deaf()"
+        )
+    return kept
+
+
+def test_stopped_in_a_commit_whose_connection_is_lost(database, deaf_commits):
+    job = tusk_api.submit("begin; insert into kept values (1); commit")
+    wait_until(lambda: job.execution is not None and job.execution.statement.text == "commit")
+    pid = sleeps(database, job)
+    job.cancel()
+    terminate(database, pid)
+    error = job.exception(20)
+    assert isinstance(error, CommitLostError)
+    assert "The COMMIT did not take effect" in error.transaction
+    assert job.state == "failed"
