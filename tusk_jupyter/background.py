@@ -18,8 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter import interrupts, running, translate
-from tusk_jupyter.errors import InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, TuskError
-from tusk_jupyter.jobs import Job, StoppedError
+from tusk_jupyter.errors import ConnectionLost, InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, TuskError
+from tusk_jupyter.jobs import STOPPED, Job, StoppedError
 from tusk_jupyter.queries import beforehand, classify, partition
 from tusk_jupyter.queries.endings import Source
 
@@ -48,6 +48,7 @@ _ELSEWHERE: Final = (
     "A job has a connection of its own, without the temp tables, settings (search_path), role, prepared statements and "
     "open transaction of the cells' session: let its script make what it needs, or leave --bg out."
 )
+_LOST: Final = "Its connection is gone, and another job gets another one. Submit again what has not run."
 # what may be missing because it is another session's: table, function, schema, type or setting, prepared, cursor, right
 _MAY_BE_ELSEWHERE: Final = frozenset({"42P01", "42883", "3F000", "42704", "26000", "34000", "42501"})
 
@@ -132,7 +133,9 @@ def _closed_while_waiting(job: Job) -> bool:
 
 
 def _cancelled(job: Job) -> QueryCancelled:
-    return QueryCancelled(f"cancelled after {job.progress.elapsed_s:.1f} s: nothing was sent")
+    return QueryCancelled(
+        f"cancelled after {job.progress.elapsed_s:.1f} s: nothing was sent", advice="Submit it again to run it."
+    )
 
 
 def _between(job: Job, left: Step | None) -> QueryCancelled:
@@ -141,8 +144,8 @@ def _between(job: Job, left: Step | None) -> QueryCancelled:
         return _cancelled(job)
     transaction = left.outcome.transaction
     if transaction is None:
-        return QueryCancelled("cancelled between two statements; those before have run")
-    return QueryCancelled("cancelled between two statements", transaction=_rolled_back(transaction))
+        return QueryCancelled("cancelled between two statements; those before have run", advice=STOPPED)
+    return QueryCancelled("cancelled between two statements", transaction=_rolled_back(transaction), advice=STOPPED)
 
 
 def _let_go(task: Task, job: Job) -> None:
@@ -228,6 +231,10 @@ def _explain(error: TuskError, session: Session, task: Task, execution: Executio
         error.transaction = _rolled_back(session.transaction)
     elif error.transaction is not None:
         error.transaction = error.transaction.replace(" The next cell gets a new session.", "")
+    if isinstance(error, QueryCancelled | ConnectionLost) and error.advice == type(error).default_advice:
+        error.advice = STOPPED if isinstance(error, QueryCancelled) else _LOST
+    elif error.advice is not None:
+        error.advice = error.advice.replace(" The session and its settings are still there.", "")
     if error.sqlstate in _MAY_BE_ELSEWHERE:
         said = [error.advice] if error.advice != type(error).default_advice else []
         said += _seen_elsewhere(session, task, execution) if error.sqlstate == _NO_TABLE and execution else []

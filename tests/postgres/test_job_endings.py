@@ -135,3 +135,22 @@ def test_stopped_in_a_commit_whose_connection_is_lost(database, deaf_commits):
     assert isinstance(error, CommitLostError)
     assert "The COMMIT did not take effect" in error.transaction
     assert job.state == "failed"
+
+
+# -- advice -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_advice_speaks_of_a_session_that_is_gone(database, kept):
+    cancelled, killed, stopped = jobs = [tusk_api.submit("select pg_sleep(60)") for _ in range(3)]
+    for job in jobs:
+        sleeps(database, job)
+    cancelled.cancel()
+    terminate(database, killed.pid)
+    ask(database, "select pg_cancel_backend(%s)", stopped.pid)
+    advice = [job.exception(20).advice for job in jobs]
+    assert "Submit again what has not run" in advice[0]
+    assert "Submit again what has not run" in advice[1]
+    assert advice[2] == "Somebody else cancelled it (pg_cancel_backend)."
+    assert not [text for text in advice if "still there" in text or "next cell" in text]
+    _, between = stopped_before(kept, "select 1; select 2", "select 2")
+    assert "still there" not in between.advice
