@@ -13,6 +13,7 @@ from tusk_jupyter.errors import (
     QueryFailed,
     QueryTimeout,
 )
+from tusk_jupyter.queries import commit
 
 
 def caret(reply, line, before):
@@ -402,6 +403,25 @@ def test_commit_of_a_transaction_that_wrote_nothing(through_proxy, proxy):
     through_proxy.run("%%sql\nbegin; select 1")
     proxy.cut_answer_to(b"commit")
     assert "had written nothing" in through_proxy.run("%sql commit", ok=False).displayed[-1]
+
+
+@pytest.mark.parametrize("cut", ["cut_answer_to", "cut_before"])
+def test_commit_of_a_transaction_that_had_failed(through_proxy, database, proxy, cut):
+    through_proxy.run("%%sql\nbegin; insert into t values (1); select 1/0", ok=False)
+    getattr(proxy, cut)(b"commit")
+    said = through_proxy.run("%sql commit", ok=False).displayed[-1]
+    assert "had failed before: the COMMIT could only roll it back" in said
+    assert "written nothing" not in said
+    assert ask(database, "select count(*) from t") == 0
+
+
+def test_commit_of_a_transaction_whose_id_is_not_told(through_proxy, proxy, monkeypatch):
+    through_proxy.run("%%sql\nbegin; insert into t values (1)")
+    monkeypatch.setattr(commit, "_OWN_ID", "select 1/0")
+    proxy.cut_answer_to(b"commit")
+    said = through_proxy.run("%sql commit", ok=False).displayed[-1]
+    assert "The outcome of the COMMIT is unknown. Check before you run it again." in said
+    assert "written nothing" not in said
 
 
 def test_an_insert_whose_answer_was_lost_is_not_run_again(through_proxy, database, proxy):

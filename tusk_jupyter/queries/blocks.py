@@ -115,7 +115,7 @@ def _commit(session: Session) -> None:
 def _transaction_id(session: Session) -> str | None:
     """Return what a COMMIT can be looked up by, should its answer be lost; on the worker."""
     try:
-        return session.scalar("select pg_catalog.txid_current_if_assigned()::text")
+        return commit.own_id(session)
     except SessionLostError as loss:
         raise SessionLostError(loss.reason, sent=False) from None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.split import Statement
 
 PATIENCE_S = 2.0
+UNASSIGNED = ""
 _OWN_ID = "select pg_catalog.txid_current_if_assigned()::text"
 # pg_prepared_xacts has ids without their epoch: the last one that was before the next id
 _PREPARED_ID = """
@@ -53,15 +54,26 @@ _EFFECT = {True: "took effect", False: "did not take effect", None: "has not tak
 def transaction_id(session: Session, statement: Statement) -> str | None:
     """Return what a statement that ends a transaction can be looked up by, should its answer be lost.
 
-    On the session's worker, before the statement; ``None`` for others, and where there is nothing to look up.
+    On the session's worker, before the statement; ``None`` for others, and where it could not be learned.
+    ``UNASSIGNED`` is that of a transaction that has written nothing.
+
     :raises SessionLostError: when the session is gone.
     """
     control = classify.transaction_control(statement)
     if control in PREPARED and session.transaction_status == "IDLE":
         return session.scalar(_PREPARED_ID.format(classify.prepared_name(statement)))
     if control in {"COMMIT", "PREPARE TRANSACTION"} and session.transaction_status == "INTRANS":
-        return session.scalar(_OWN_ID)
+        return own_id(session)
     return None
+
+
+def own_id(session: Session) -> str | None:
+    """Return the id of the open transaction, ``UNASSIGNED`` where it has none; ``None`` where that is not answered.
+
+    On the session's worker. :raises SessionLostError: when the session is gone.
+    """
+    rows = session.rows(_OWN_ID)
+    return (rows[0][0] or UNASSIGNED) if rows else None
 
 
 def resolve(error: TuskError, connection: Connection) -> None:
@@ -69,15 +81,17 @@ def resolve(error: TuskError, connection: Connection) -> None:
     if not isinstance(error, CommitLostError):
         return
     said = None
-    if error.xid is not None:
+    if error.had_failed:
+        said = f"The transaction had failed before: the {error.control} could only roll it back."
+    elif error.xid:
         try:
             with connection.pool.borrow(timeout_s=5.0) as conn:
                 said = _answer(error.control, *_status(conn, int(error.xid), error.control))
         except Exception:  # noqa: BLE001 - the server may be away; then the outcome stays unknown, and that is said
             said = None
-    elif error.control == "COMMIT":
+    elif error.xid == UNASSIGNED and error.control == "COMMIT":
         said = "The transaction had written nothing, so nothing depends on the COMMIT."
-    about = f" (transaction {error.xid})" if error.xid is not None else ""
+    about = f" (transaction {error.xid})" if error.xid else ""
     unknown = f"The outcome of the {error.control} is unknown{about}. Check before you run it again."
     error.transaction = f"{said or unknown} Lost with the session: {STATE}."
 

@@ -24,12 +24,14 @@ PREPARED = {"COMMIT PREPARED", "ROLLBACK PREPARED"}
 
 
 class CommitLostError(ConnectionLost):
-    """A COMMIT whose answer never came; ``xid`` finds out what became of it.
+    """A COMMIT whose answer never came; ``xid`` finds out what became of it, ``""`` is that of one that wrote nothing.
 
     Or what does the like with a prepared transaction, as ``control`` says; ``prepared`` is the literal that names it.
+    ``had_failed`` says that the transaction could not be committed any more.
     """
 
     xid: str | None = None
+    had_failed: bool = False
     control: str = "COMMIT"
     prepared: str | None = None
 
@@ -54,6 +56,7 @@ def lost(
     tell_time_out(error, session)
     if isinstance(error, CommitLostError):
         error.xid, error.control = xid, control or error.control
+        error.had_failed = control not in PREPARED and before is not None and before.state == "failed"
         error.prepared = classify.prepared_name(statement)
         error.transaction = f"The outcome of the {control} is unknown."
         return error
