@@ -188,6 +188,13 @@ def test_a_commit_that_became_a_rollback_is_loud(cells, words, said, form):
     assert text.count("nothing was saved") == 1
 
 
+def test_without_a_transaction_none_has_failed(cells):
+    text = shown(cells.run("%sql prepare transaction 'x'"))
+    assert "there is no transaction in progress" in text  # the server's
+    assert "had failed" not in text
+    assert "nothing was saved" not in text
+
+
 def test_it_is_a_note_of_the_result_as_well(cells, tusk):
     cells.run("%sql begin")
     cells.run("%sql select nope", ok=False)

@@ -362,7 +362,8 @@ class Execution:
             frame.attrs["tusk"] = self.id
         if self._token.requested and (retired is not None or not delivery.ends_when_stopped):
             notes.append("it had finished before the cancel request arrived" if retired is None else retired)
-        unsaved = transactions.nothing_saved(self.statement, tag, goes_on=self.session.transaction is not None)
+        goes_on = self.session.transaction is not None
+        unsaved = transactions.nothing_saved(self.statement, tag, before=self._before, goes_on=goes_on)
         notes += [unsaved] if unsaved is not None else []
         if (note := channels.note(self.session, self.statement)) is not None:
             notes.append(note)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tusk_jupyter.queries import classify
 
 if TYPE_CHECKING:
-    from tusk_jupyter.connections.session import Session
+    from tusk_jupyter.connections.session import Session, Transaction
     from tusk_jupyter.queries.split import Statement
 
 NAME_BYTES = 63
@@ -52,13 +52,17 @@ def goes_to_missing_savepoint(session: Session, statement: Statement) -> bool:
     )
 
 
-def nothing_saved(statement: Statement, command_tag: str | None, *, goes_on: bool) -> str | None:
+def nothing_saved(
+    statement: Statement, command_tag: str | None, *, before: Transaction | None, goes_on: bool
+) -> str | None:
     """Return what to say of a COMMIT that the server turned into ROLLBACK, ``None`` of any other statement.
 
+    :param before: the transaction that was open; without one PREPARE TRANSACTION is a ROLLBACK as well, and the server
+        says so itself.
     :param goes_on: a transaction is open now: the next one of a chain.
     """
     control = classify.transaction_control(statement)
-    if control not in _SAVES or command_tag != "ROLLBACK":
+    if control not in _SAVES or command_tag != "ROLLBACK" or before is None:
         return None
     typed = control if control != "COMMIT" else statement.words[0]
     said = f"{NOTHING_SAVED}: the transaction had failed, so {typed} became ROLLBACK"
