@@ -8,7 +8,7 @@ comes after the session, whose worker has imported it: a cell that cannot connec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout
@@ -53,6 +53,7 @@ class CellOptions:
     split: str | None = None
     on_error: str = "stop"
     history: bool = True
+    recorded: str | None = None  # what the history keeps for the statement, where more is sent than was typed
 
 
 class Kernel(Protocol):
@@ -110,7 +111,12 @@ def steps(
         on_start=lambda execution: begun(kernel, connection, execution),
         on_tick=ticking(kernel, connection, on_tick),
         on_end=lambda statement, execution, outcome: ended(
-            kernel, connection, statement, execution, outcome, history=chosen.history
+            kernel,
+            connection,
+            statement if chosen.recorded is None else replace(statement, text=chosen.recorded),
+            execution,
+            outcome,
+            history=chosen.history,
         ),
     )
     try:

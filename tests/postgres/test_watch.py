@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.waiting import ask, wait_until
+from tusk_jupyter.errors import InvalidInput
 
 
 @pytest.fixture
@@ -117,10 +118,65 @@ def test_until_is_not_reached_by_some_rows_or_null(cells):
         assert len(cells.ns["df"]) == 3
 
 
-def test_a_wrong_expression_fails_with_a_caret(cells):
-    reply = cells.run("%tusk watch 1 --until 'nope = 1' select 1 as a", ok=False)
-    assert 'column "nope" does not exist' in reply.error["evalue"]
-    assert "LINE 5: nope = 1" in shown(reply)
+@pytest.mark.parametrize(
+    ("until", "said", "line"),
+    [
+        ("'a > 0 and nope = 1'", 'column "nope" does not exist', "LINE 1: a > 0 and nope = 1\n                  ^"),
+        ("1", "argument of IS TRUE must be type boolean, not type integer", "LINE 1: 1\n        ^"),
+        ("'a >'", "syntax error at end of input", "LINE 1: a >\n           ^"),
+        ("'a = :nowhere'", "nowhere", "LINE 1: a = :nowhere\n            ^"),
+    ],
+)
+def test_a_wrong_condition_fails_with_a_caret_in_it(cells, until, said, line):
+    reply = cells.run(f"%tusk watch 1 --until {until} select 1 as a", ok=False)
+    assert "--until is not a condition: " in reply.error["evalue"]
+    assert said in reply.error["evalue"]
+    assert line in shown(reply)
+    assert "pg_catalog" not in shown(reply)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said", "line"),
+    [
+        ("-- x\nselect 1 as a,\n  nope", 'column "nope" does not exist', "LINE 3:   nope\n          ^"),
+        ("select 1 as a where", "syntax error at end of input", "LINE 1: select 1 as a where\n                           ^"),
+        ("select 'x", "unterminated quoted string at or near \"'x\"", "LINE 1: select 'x\n               ^"),
+        ("select 1 as a), x as (select 1", 'syntax error at or near ")"', "LINE 1: select 1 as a), x as (select 1\n                     ^"),
+    ],
+)
+def test_a_wrong_statement_beside_it_too(cells, statement, said, line):
+    reply = cells.run(f"%%tusk watch 1 --until 'a = 1'\n{statement}", ok=False)
+    assert reply.exception.message == said
+    assert line in shown(reply)
+
+
+@pytest.mark.parametrize(
+    ("until", "why"),
+    [
+        ("a > 3; drop table x", "more than one expression"),
+        ("a) from result) as one(held)) select 1 --", "nothing is open that ) closes"),
+        ("(a > 3", "( is not closed"),
+        ("a > (3]", "nothing is open that ] closes"),
+        ('a > "3', "it does not end"),
+        ("a > 3 /*", "it does not end"),
+        ("-- a", "it is empty"),
+    ],
+)
+def test_more_or_less_than_one_expression_is_not_sent(cells, other, until, why):
+    reply = cells.run(f"%tusk watch 1 --until '{until}' select 1 as a", ok=False)
+    assert isinstance(reply.exception, InvalidInput)
+    assert reply.exception.message.startswith("--until is not a condition: ")
+    assert why in reply.exception.message
+
+
+def test_what_is_kept_is_the_user_s_statement(cells, tusk, connection):
+    cells.run("df = %tusk watch 0.1 --until 'count(*) = 0' select 1 as a, 'x' as b where false")
+    kept = tusk.results.last
+    assert (kept.rowcount, kept.command_tag, [column.name for column in kept.columns]) == (0, "SELECT 0", ["a", "b"])
+    assert kept.frame is cells.ns["df"]
+    assert tusk.results.of(cells.ns["df"]).query_id == kept.query_id
+    rows = tusk.storage.write(lambda conn: conn.execute("select sql from history").fetchall()).result(10)
+    assert rows == [("select 1 as a, 'x' as b where false",)]
 
 
 def test_parameters_are_bound_anew_and_from_a_function(counter):

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
-from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted, TuskError
+from tusk_jupyter.magics.until import Until
 from tusk_jupyter.queries import classify
 from tusk_jupyter.queries.notices import NoticeLog
 from tusk_jupyter.queries.progress import Progress, Seen
@@ -36,16 +37,6 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.tusk import Tusk
-
-_UNTIL = """with result as (
-{statement}
-), until as (
-select coalesce(pg_catalog.bool_and(held is true), false) as held from (select (
-{until}
-) from result) as one(held)
-)
-select until.held as "?until?", rows.* from until left join (select true as "?row?", * from result) as rows on true"""
-_OURS = 2  # columns of the statement above
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +90,7 @@ class Watch:
         self._stopped: Future[None] = Future()
         self._number = 0
         self._next_at = 0.0
+        self._until: Until | None = None
         self._script = self._read()
 
     def _read(self) -> str:
@@ -118,7 +110,12 @@ class Watch:
                 "--until looks at the rows of a query, and this statement is none that only reads",
                 advice="Nothing was run. --count ends it after so many runs.",
             )
-        return _UNTIL.format(statement=statement.text, until=self._wanted.until)
+        until = Until(self._wanted.script, statement, self._wanted.until)
+        until.check()
+        if not until.is_sound:
+            return self._wanted.script
+        self._until = until
+        return until.text
 
     # -- what is in flight, for who draws it ------------------------------------------------------------------------
 
@@ -186,7 +183,11 @@ class Watch:
                 names=self._names,
                 connection=self._connection,
                 # one row of history, not one for each run
-                options=CellOptions(format="pandas", history=self._number == 1),
+                options=CellOptions(
+                    format="pandas",
+                    history=self._number == 1,
+                    recorded=self._until.statement.text if self._until else None,
+                ),
                 ask=self._ask,
                 on_tick=self._look,
             )
@@ -196,12 +197,19 @@ class Watch:
                 raise
             self.is_cancelled = True
             return None
+        except TuskError as error:
+            if self._until is not None:
+                self._until.locate(error)
+            raise
         finally:
             self._running = None
+        reached = False
+        if self._until is not None:
+            step, reached = self._until.taken(step)
+            if step.outcome.result is not None:
+                self._tusk.results.add(step.outcome.result)
         frame = step.outcome.result.frame if step.outcome.result is not None else None
-        if self._wanted.until is None or frame is None:
-            return Run(self._number, step, frame, reached=False)
-        return Run(self._number, step, _without_ours(frame), reached=bool(frame.iat[0, 0]))
+        return Run(self._number, step, frame, reached=reached)
 
     def _look(self, execution: Execution) -> None:
         self._running = execution
@@ -222,15 +230,3 @@ class Watch:
 
         if time.monotonic() < until:
             interrupts.wait(self._stopped, on_interrupt=interrupted, on_tick=tick)
-
-
-def _without_ours(frame: Any) -> Any:
-    """Return the rows of the statement itself; the one that stands for none goes, and so do the dtypes of its NULLs."""
-    rows = frame.iloc[:, _OURS:]
-    if frame.iloc[:, 1].notna().all():
-        return rows
-    rows = rows.iloc[:0]
-    nullable = {i: d.numpy_dtype for i, d in enumerate(rows.dtypes) if hasattr(d, "numpy_dtype")}
-    for place, dtype in nullable.items():
-        rows = rows.astype({rows.columns[place]: dtype})
-    return rows
