@@ -170,6 +170,16 @@ def test_what_the_server_said_at_the_login_is_told(shell, database):
     assert "WARNING" not in "\n".join(shell.run("%sql select 1").displayed)
 
 
+def test_what_is_said_while_it_runs_has_no_time_of_its_own(cells):
+    reply = cells.run(
+        "for i in range(2):\n    %sql do $$ begin raise notice 'in loop'; perform pg_sleep(.3); raise notice 'end'; end $$"
+    )
+    said, status = reply.displayed
+    assert said.split("\n") == ["NOTICE:  in loop", "NOTICE:  end"] * 2
+    assert [line.split(" · ")[0] for line in status.split("\n")] == ["DO", "DO"]
+    assert reply.html.count(" · db") == 2
+
+
 def test_a_context_is_folded(cells):
     reply = cells.run("%%sql\ndo $$ begin for i in 1..3 loop raise notice '%', i; end loop; end $$")
     assert reply.html.count("<details") == 1

@@ -66,7 +66,7 @@ def test_one_line_is_rewritten_and_wiped(command):
     assert times[0] >= 0.5
     assert max(map(len, drawn)) < COLUMNS
     assert "\x1b" not in "".join(drawn)
-    connected, _, notice, status = filter(None, seen(written))
+    connected, notice, status = filter(None, seen(written))
     assert connected.startswith("db · ")
     assert notice == "NOTICE:  half"
     assert status.startswith("DO · ")

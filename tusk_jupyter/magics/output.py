@@ -150,7 +150,7 @@ class CellOutput:
             records = records[heard.count : count]
         if count == heard.count:
             return
-        footer = Footer(None, execution.elapsed_ms, execution.session.name, notices=_notices(records))
+        footer = Footer(None, 0.0, execution.session.name, notices=_notices(records), headless=True)
         self._draw(footer, live=True)
         self._heard = _Heard(execution.id, count, footer, self._lines, self._handle)
 
@@ -162,7 +162,8 @@ class CellOutput:
             return _notices(records)
         if self.terminal:
             return _notices(records[heard.count :])
-        lines = replace(heard.lines, live=None).add(replace(heard.footer, notices=_notices(records)))
+        said = replace(heard.footer, elapsed_ms=execution.elapsed_ms, notices=_notices(records))
+        lines = replace(heard.lines, live=None).add(said)
         if self._handle is heard.handle:
             self._lines = lines
         heard.handle.update(lines)

@@ -61,6 +61,7 @@ class Footer(Twins):
     """What a statement came to. ``parts`` stand in the line («more rows exist (--limit 500)»), ``notes`` below it.
 
     An ``alarm`` is what nobody may miss (nothing was saved): in red, before everything else below the line.
+    ``headless`` leaves the line out: what was said while it ran stands alone, and no passing time looks like its time.
     """
 
     command_tag: str | None
@@ -72,10 +73,11 @@ class Footer(Twins):
     notices: tuple[NoticeLine, ...] = ()
     alarm: str | None = None
     heard: Heard | None = None
+    headless: bool = False
 
     def text(self) -> str:
         """Return the line, its notes and its notices, one a line."""
-        lines = [_DOT.join(filter(None, (*self._words(), str(self.transaction or ""))))]
+        lines = [] if self.headless else [_DOT.join(filter(None, (*self._words(), str(self.transaction or ""))))]
         lines += [f"WARNING:  {visible(self.alarm, MOST)}"] if self.alarm else []
         lines += [f"note: {one}" for one in _notes(self.notes)]
         lines += text_lines(self.notices)
@@ -91,7 +93,7 @@ class Footer(Twins):
             line += _DOT + _toned(str(self.transaction), tone)
         below = [_alarm(visible(self.alarm, MOST))] if self.alarm else []
         below += [*map(note, _notes(self.notes)), *html_lines(self.notices), *heard.html_lines(self.heard)]
-        return tag("div", line, SMALL) + "".join(below)
+        return ("" if self.headless else tag("div", line, SMALL)) + "".join(below)
 
     def _words(self) -> list[str]:
         words = (self.command_tag or "", *self.parts, duration(self.elapsed_ms), self.connection)
