@@ -249,6 +249,13 @@ def test_what_cannot_be_watched_runs_nothing(cells, line):
     assert reply.error["ename"] == "InvalidInput"
 
 
+@pytest.mark.parametrize("cell", ["%sql \\watch 5", "%%sql \\watch\nselect 1", "%%sql db \\watch 1\nselect 1"])
+def test_psql_s_name_for_it_leads_to_it(cells, cell):
+    reply = cells.run(cell, ok=False)
+    assert r"\watch" in reply.exception.message
+    assert "%tusk watch SECONDS SQL" in reply.exception.advice
+
+
 def test_other_subcommands_have_no_body(cells):
     reply = cells.run("%%tusk status\nselect 1", ok=False)
     assert "is a line" in reply.error["evalue"]

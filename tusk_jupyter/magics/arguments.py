@@ -171,6 +171,8 @@ def _connection(word: str, given: dict[str, Any], connections: Names) -> str:
 
 
 def _near(word: str, connections: Names) -> str:
+    if word == r"\watch":
+        return r"What \watch is in psql is here: %tusk watch SECONDS SQL."
     known = connections()
     names = [*known, *STATEMENT_KEYWORDS]
     folded = {name.upper(): name for name in names}
