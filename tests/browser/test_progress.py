@@ -117,6 +117,21 @@ def test_stop_ends_the_statement_and_keeps_the_session(cells, database):
     assert is_static(notebook.save())
 
 
+def test_after_a_restart_it_says_so_and_nothing_runs(cells, database):
+    notebook = cells(LONG)
+    notebook.start(2)
+    expect(stop_of(notebook, 2)).to_be_visible()
+    line = line_of(notebook, 2)
+    expect(line).to_contain_text("runs on db")
+    notebook.restart()
+    expect(line.locator(".t-note")).to_have_text("The kernel was restarted, or has ended.")
+    expect(line).not_to_contain_text("runs on")
+    expect(line.get_by_role("button")).to_have_count(0)
+    notebook.screenshot("restarted", notebook.cell(2))
+    # the front end's word on what the kernel still sends while it ends
+    assert all("Comm not found" in problem for problem in notebook.take_problems())
+
+
 def test_a_click_at_any_moment_stops_its_own_statement(cells, database):
     notebook = cells(LONG, "%sql select pg_backend_pid() as pid")
     notebook.run(3)

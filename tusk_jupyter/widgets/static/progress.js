@@ -140,8 +140,8 @@ function makeLine(model, id, say) {
   function draw(line, gone) {
     stopping = gone || line.state === "stopping" || Boolean(asked.get(id)?.open);
     setText(time, line.elapsed);
-    setText(words, line.words);
-    setAttr(words, "title", line.words);
+    setText(words, gone ? "" : line.words); // it runs no more, and what became of it is not known
+    setAttr(words, "title", gone ? null : line.words);
     bar.className = `t-bar ${line.share != null ? "" : line.waits || gone ? "t-still" : "t-moving"}`;
     fill.style.width = line.share != null ? `${Math.max(1, Math.min(100, 100 * line.share))}%` : "";
     setAttr(bar, "aria-valuenow", line.share != null ? Math.round(100 * line.share) : null);
