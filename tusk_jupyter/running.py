@@ -8,6 +8,7 @@ comes after the session, whose worker has imported it: a cell that cannot connec
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -206,8 +207,9 @@ def _ended(
     if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
         _name_tunnel(outcome.error, connection.name, broken)
     if execution is not None:
-        if outcome.error is not None and execution.seen.wait is not None:
-            _name_wait(outcome.error, execution.seen.wait)
+        seen = execution.seen
+        if outcome.error is not None and seen.wait is not None and time.monotonic() <= seen.until:
+            _name_wait(outcome.error, seen.wait)
         kernel.queries.unregister(execution.id)
         if kernel.events.are_heard:
             kernel.events.emit(_event(connection, execution, outcome))

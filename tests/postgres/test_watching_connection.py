@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.postgres.test_watching import Flight, idle_in, sessions, waits, watch
 from tests.waiting import ask, backends, wait_until
 from tusk_jupyter import running
 from tusk_jupyter.errors import PoolTimeout
+from tusk_jupyter.queries.progress import Seen
 
 
 @pytest.fixture
@@ -152,6 +154,40 @@ def test_disconnecting_ends_the_watch_and_its_connection(fly, tusk, database):
 
     wait_until(lambda: not watchers())
     wait_until(lambda: not backends(database))
+
+
+def test_a_wait_is_not_said_of_what_nobody_looks_at(fly, tusk, database, sessions):  # noqa: F811
+    other = sessions()
+    other.execute("create table orders()")
+    idle_in(other, "lock table orders")
+    flight = fly(database, pool_size=2)
+    execution = flight.run("select from orders")
+    assert waits(execution).what == "a lock on orders"
+
+    with tusk.connections.get("db").pool.borrow(10):
+        assert execution.progress.seen == Seen()
+
+    assert waits(execution).what == "a lock on orders"
+
+
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_an_error_says_no_wait_that_is_long_past(fly, tusk, database, sessions, monkeypatch, is_fresh):  # noqa: F811
+    from tusk_jupyter.queries import watch
+
+    other = sessions()
+    other.execute("create table orders()")
+    idle_in(other, "lock table orders")
+    flight = fly(database)
+    execution = flight.run("select from orders")
+    waits(execution)
+
+    if not is_fresh:
+        monkeypatch.setattr(watch.Watch, "look", lambda *_: False)
+        wait_until(lambda: time.monotonic() > execution.seen.until)
+    flight.stop(execution)
+
+    [error] = execution.results
+    assert ("waited for" in dict(error.facts)) is is_fresh
 
 
 def test_a_look_that_nobody_could_answer_leaves_no_watch(fly, tusk, database):

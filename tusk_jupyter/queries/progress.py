@@ -8,7 +8,8 @@ for whoever draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,16 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the server said of a statement when it was last asked; ``fraction`` is 0 to 1."""
+    """What the server said of a statement when it was last asked; ``fraction`` is 0 to 1.
+
+    ``until`` is how long it may be believed, by ``time.monotonic()``: the next looks should have come by then.
+    """
 
     fraction: float | None = None
     phase: str | None = None
     wait: Wait | None = None
     expected_rows: int | None = None
+    until: float = field(default=math.inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -24,6 +25,7 @@ import psycopg
 from tusk_jupyter.connections import liveness
 from tusk_jupyter.errors import PoolTimeout, TuskError
 from tusk_jupyter.queries import estimates, looks, relief, sights
+from tusk_jupyter.queries.progress import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,7 @@ log = logging.getLogger("tusk_jupyter.watching")
 
 LOOK_S: Final = 0.25
 SHARE: Final = 10  # a look may take a tenth of the time
+FRESH_S: Final = 2.5
 SLOWER: Final = ((300.0, 2.0), (30.0, 1.0))
 TIMEOUT_S: Final = 2.0
 BORROW_S: Final = 5.0
@@ -73,6 +76,7 @@ class Watch:
         self._requests: list[tuple[Request, Future[Any]]] = []
         self._wake = threading.Event()
         self._stopped = False
+        self._pause = LOOK_S
         self._started = threading.Lock()
         run = contextvars.copy_context().run
         self._thread = threading.Thread(
@@ -166,7 +170,10 @@ class Watch:
             with self._pool.borrow(BORROW_S, until=self._leaves) as conn:
                 try:
                     liveness.run_within(conn, TIMEOUT_S, _SETTINGS, looks.prepare(self._server.version_num).encode())
-                    self._look_on(conn)
+                    try:
+                        self._look_on(conn)
+                    finally:
+                        self._forget()
                 except (psycopg.Error, OSError) as error:
                     log.debug("the watch over %s lost its connection: %s", self.connection.name, error)
                     conn.close()
@@ -184,8 +191,7 @@ class Watch:
             self._answer(conn)
             if (began := time.monotonic()) >= due:
                 self.look(conn)
-                took = time.monotonic() - began
-                due = began + max(self._interval(), took * SHARE)
+                due = began + self._pause
             self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
 
@@ -195,7 +201,7 @@ class Watch:
 
     def look(self, conn: Opened) -> bool:
         """Look once; :raises psycopg.Error: when the connection is lost."""
-        followed = list(self._followed.values())
+        followed, began = list(self._followed.values()), time.monotonic()
         try:
             rows = liveness.ask(conn, TIMEOUT_S, looks.execute(self.pids).encode())
         except psycopg.Error as error:
@@ -203,14 +209,23 @@ class Watch:
                 raise
             log.debug("a look at %s failed: %s", self.connection.name, error)
             return False
+        finally:
+            self._pause = max(self._interval(), (time.monotonic() - began) * SHARE)
+        until = began + max(FRESH_S, 2 * self._pause)
         found = looks.found(rows)
         own = self._owner.names(self._server.started)
         for execution, follower in followed:
             seen = follower.seen(found, execution.backend_pids, own)
             if seen is not None and execution.state == "running":
-                execution.seen = seen
+                execution.seen = replace(seen, until=until)
             self._estimate(conn, execution, follower)
         return True
+
+    def _forget(self) -> None:
+        """Leave nothing that only a look could take back; how many rows are expected stays true."""
+        for execution, _ in list(self._followed.values()):
+            if execution.state == "running":
+                execution.seen = Seen(expected_rows=execution.seen.expected_rows)
 
     def _estimate(self, conn: Opened, execution: Execution, follower: sights.Follower) -> None:
         """Ask once, when rows have begun to come, how many there will be."""
