@@ -13,6 +13,7 @@ import tusk_jupyter
 from tests.waiting import ask, wait_until
 from tusk_jupyter import running
 from tusk_jupyter.errors import TuskError
+from tusk_jupyter.widgets.error_panel import everything
 
 
 class Flight:
@@ -122,6 +123,39 @@ def test_who_holds_a_lock_is_seen_and_what_he_does(flight, sessions, database):
     assert holder.backend_start.replace("+00", "") == started.replace("+00", "")
     assert 0 <= holder.state_s <= holder.transaction_s < 60
     assert 0 <= wait.for_s < 60
+
+
+ODD = "<img src=x onerror=alert(1)>\n\x1b[31m\u202e\u200b"
+PLAIN = r"<img src=x onerror=alert(1)> \x1b[31m\u202e\u200b"
+
+
+@pytest.fixture
+def odd_role(database):
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(f'create role "{ODD}" login superuser')
+        yield ODD
+        conn.execute(f'drop role "{ODD}"')
+
+
+def test_names_and_queries_of_others_are_one_line_of_what_can_be_seen(flight, sessions, odd_role):
+    with closing(sessions(application_name="<b>app", user=odd_role)) as other:
+        other.execute(f'create table "{ODD}"()')
+        other.execute("begin")
+        other.execute(f'lock table "{ODD}"')
+        execution = flight.run(f'select from "{ODD}"')
+        wait = waits(execution)
+        flight.stop(execution)
+        other.execute("rollback")
+        other.execute(f'drop table "{ODD}"')
+
+    assert wait.what == f'a lock on "{PLAIN}"'
+    [holder] = wait.holders
+    assert (holder.user, holder.application, holder.query) == (PLAIN, "<b>app", f'lock table "{PLAIN}"')
+    [error] = execution.results
+    assert dict(error.facts)["waited for"].isprintable()
+    panel = everything(error).html()
+    assert "<img" not in panel
+    assert "&lt;img" in panel
 
 
 def test_what_held_it_is_let_go_and_the_statement_goes_on(flight, sessions):

@@ -2,6 +2,9 @@
 
 A wait that is no lock comes and goes: it is said when two looks in a row have met it for a second, and no sooner. Since
 when a lock is waited for the server says from 14 on; before, it is since our first look that met it.
+
+Names and queries are other people's, and can hold anything: a line break, what a terminal obeys, what is invisible or
+turns text around. What leaves here is one line of visible characters, because not everybody who prints a wait is ours.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class Follower:
         for view in phases.VIEWS:
             for row in found.get(view, ()):
                 if row["pid"] in self.pids:
-                    return phases.said(view, row, self._statement)
+                    phase, fraction = phases.said(view, row, self._statement)
+                    return _line(phase), fraction
         return None, None
 
     def _wait(self, found: Found, backends: list[dict[str, Any]], own: Mapping[int, str]) -> Wait | None:
@@ -65,7 +69,7 @@ class Follower:
         lacking = awaited.by_lock(locks)
         if lacking is None:  # it came in between
             return None
-        what = awaited.lock(lacking, locks)
+        what = _line(awaited.lock(lacking, locks)) or ""
         since = self._since(what)
         for_s = lacking["for_s"] if lacking["for_s"] is not None else since
         return Wait(what, max(for_s, 0.0), holders(found, waiting["root"], self.pids, own))
@@ -113,8 +117,8 @@ def _holder(row: Row, level: int, own: Mapping[int, str]) -> Holder:
     return Holder(
         pid=row["pid"],
         level=level,
-        user=row["user"],
-        application=(row["application"] or None) if is_client else row["backend_type"],
+        user=_line(row["user"]),
+        application=_line(row["application"] or None) if is_client else row["backend_type"],
         client=row["client"],
         state=row["state"],
         state_s=row["state_s"],
@@ -139,9 +143,16 @@ def _remedy(row: Row, *, is_own: bool) -> str | None:
 def _prepared(row: Row, level: int) -> Holder:
     # it has no process: who may end it does so by its name, in any session of this database
     state = f"prepared transaction {row['gid']!r}"
-    return Holder(pid=0, level=level, user=row["owner"], state=state, transaction_s=row["transaction_s"])
+    return Holder(pid=0, level=level, user=_line(row["owner"]), state=state, transaction_s=row["transaction_s"])
 
 
 def _query(text: str | None) -> str | None:
-    line = " ".join(masked(text or "").split())
+    line = _line(masked(text or "")) or ""
     return f"{line[: MOST_QUERY - 1]}…" if len(line) > MOST_QUERY else line or None
+
+
+def _line(text: str | None) -> str | None:
+    if text is None:
+        return None
+    # repr() spells out what is not printable, and the backslashes with it: so each by itself
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
