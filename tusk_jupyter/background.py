@@ -121,6 +121,8 @@ def _perform(task: Task, job: Job) -> None:
         error = _cancelled(job) if job.is_stopped() else timeout
     except TuskError as failed:
         error = failed if not _closed_while_waiting(job) else _cancelled(job)
+        # not before its connection was given back: the pool may have no other
+        running.resolve(error, task.connection)
     except BaseException as crash:  # noqa: BLE001 - whoever waits is to hear of it
         error = translate.translate(crash, doing="running a job")
     finally:

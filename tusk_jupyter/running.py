@@ -215,13 +215,18 @@ def _ended(
             kernel.events.emit(_event(connection, execution, outcome))
     if outcome.result is not None:
         kernel.results.add(outcome.result, of_job=of_job)
-    if not of_job:
+    if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
-    if outcome.error is not None:
-        from tusk_jupyter.queries import commit, time_out_sources
+        if outcome.error is not None:
+            resolve(outcome.error, connection)
 
-        commit.resolve(outcome.error, connection)
-        time_out_sources.resolve(outcome.error, connection)
+
+def resolve(error: TuskError, connection: Connection) -> None:
+    """Complete an error with what only the server knows by now, asked on another connection."""
+    from tusk_jupyter.queries import commit, time_out_sources
+
+    commit.resolve(error, connection)
+    time_out_sources.resolve(error, connection)
 
 
 def _name_wait(error: TuskError, wait: Wait) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -422,6 +423,30 @@ def test_commit_of_a_transaction_whose_id_is_not_told(through_proxy, proxy, monk
     said = through_proxy.run("%sql commit", ok=False).displayed[-1]
     assert "The outcome of the COMMIT is unknown. Check before you run it again." in said
     assert "written nothing" not in said
+
+
+def test_an_interrupt_of_the_look_up_leaves_the_error(through_proxy, database, proxy, monkeypatch):
+    monkeypatch.setattr(commit, "_STATUS", "select pg_sleep(61)::text, {xid}::text")
+    through_proxy.run("%%sql\nbegin; insert into t values (1)")
+    proxy.cut_answer_to(b"commit")
+
+    def interrupt(_pid):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = meanwhile(database, "pg_sleep(61)", interrupt)
+    reply = through_proxy.run("%sql commit", ok=False)
+    thread.join(10)
+    assert isinstance(reply.exception, ConnectionLost)
+    assert f"outcome of the COMMIT is unknown (transaction {reply.exception.xid})" in reply.displayed[-1]
+    terminate(database, running(database, "pg_sleep(61)"))
+
+
+def test_a_lost_commit_is_looked_up_without_a_pool(cells, database, proxy):
+    cells.run("%sql create table t (a int)")
+    cells.run(f"%tusk_connect {proxy.conninfo(database.rpartition('=')[2])} --name far --pool-size 1")
+    cells.run("%%sql\nbegin; insert into t values (1)")
+    proxy.cut_answer_to(b"commit")
+    assert "The COMMIT took effect" in cells.run("%sql commit", ok=False).displayed[-1]
 
 
 def test_an_insert_whose_answer_was_lost_is_not_run_again(through_proxy, database, proxy):

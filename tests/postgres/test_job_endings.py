@@ -154,3 +154,31 @@ def test_no_advice_speaks_of_a_session_that_is_gone(database, kept):
     assert not [text for text in advice if "still there" in text or "next cell" in text]
     _, between = stopped_before(kept, "select 1; select 2", "select 2")
     assert "still there" not in between.advice
+
+
+# -- what is looked up afterwards -------------------------------------------------------------------------------------
+
+
+def test_a_lost_commit_is_looked_up_where_the_pool_has_no_other_connection(database, deaf_commits):
+    tusk_api.connect(database, name="small", pool_size=2)
+    job = tusk_api.submit("begin; insert into kept values (1); commit")
+    wait_until(lambda: job.execution is not None and job.execution.statement.text == "commit")
+    pid = sleeps(database, job)
+    waits = tusk_api.submit("select pg_sleep(60)")
+    terminate(database, pid)
+    assert "The COMMIT did not take effect" in job.exception(20).transaction
+    waits.cancel()
+    waits.exception(20)
+
+
+def test_the_source_of_a_time_out_is_looked_up_where_the_pool_has_no_other_connection(database, kept):
+    with psycopg.connect(database) as other:
+        other.execute(
+            "create function hasty() returns void language plpgsql set lock_timeout = '200ms'"
+            " as $$ begin lock table kept; end $$"
+        )
+        other.commit()
+        other.execute("lock table kept")
+        tusk_api.connect(database, name="small", pool_size=2)
+        error = tusk_api.submit("select hasty()").exception(20)
+    assert ("set by", "the function's own SET clause (hasty())") in error.facts, error.facts

@@ -220,6 +220,22 @@ class Connection:
         """Log in with another password from now on; return whether the connection was given one with its parameters."""
         return self._login.use_password(password)
 
+    @contextmanager
+    def aside(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for a question about one that was lost, beside the pool, and close it; on a worker.
+
+        :raises TuskError: when it cannot be opened.
+        """
+        opened = self._login.open_one(self.server)
+        if isinstance(opened, TuskError):
+            raise opened
+        try:
+            yield opened
+        finally:
+            opened.close()
+            if self.status == "disconnected":  # nobody else would close its tunnel again
+                self.route.close()
+
     def adopt(self, work: Work) -> ConnectionPool:
         """End ``work`` when this connection is closed, until it is dismissed; return the pool that it is to use.
 

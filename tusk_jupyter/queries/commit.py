@@ -2,6 +2,10 @@
 
 Likewise of PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED: a transaction that is prepared is one in
 progress, which nobody rolls back.
+
+It is asked on a connection of its own, not one of the pool's: the one that was lost has left room for it, and a pool
+may be lent to the last connection, be closed by now, or have none besides the session. On a worker and within a time
+limit, because whoever waits may interrupt: then the error is there all the same, without its answer.
 """
 
 from __future__ import annotations
@@ -9,16 +13,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tusk_jupyter import interrupts
 from tusk_jupyter.queries import classify
 from tusk_jupyter.queries.lost import PREPARED, STATE, CommitLostError
 
 if TYPE_CHECKING:
+    import psycopg
+
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import TuskError
     from tusk_jupyter.queries.split import Statement
 
 PATIENCE_S = 2.0
+LOOK_UP_S = 5.0
 UNASSIGNED = ""
 _OWN_ID = "select pg_catalog.txid_current_if_assigned()::text"
 # pg_prepared_xacts has ids without their epoch: the last one that was before the next id
@@ -28,8 +36,8 @@ from (select transaction::text::bigint as t, pg_catalog.txid_snapshot_xmax(pg_ca
   from pg_catalog.pg_prepared_xacts where gid = {}) prepared
 """
 _STATUS = """
-select coalesce(pg_catalog.txid_status(%(xid)s), 'unknown'), exists(select from pg_catalog.pg_prepared_xacts
-  where transaction::text::bigint = %(xid)s::bigint %% 4294967296)
+select coalesce(pg_catalog.txid_status({xid}), 'unknown'), exists(select from pg_catalog.pg_prepared_xacts
+  where transaction::text::bigint = {xid} % 4294967296)
 """
 _COMMITTED = "the server says that the transaction is committed"
 _ABORTED = "the server says that the transaction was rolled back"
@@ -84,11 +92,7 @@ def resolve(error: TuskError, connection: Connection) -> None:
     if error.had_failed:
         said = f"The transaction had failed before: the {error.control} could only roll it back."
     elif error.xid:
-        try:
-            with connection.pool.borrow(timeout_s=5.0) as conn:
-                said = _answer(error.control, *_status(conn, int(error.xid), error.control))
-        except Exception:  # noqa: BLE001 - the server may be away; then the outcome stays unknown, and that is said
-            said = None
+        said = _looked_up(int(error.xid), error.control, connection)
     elif error.xid == UNASSIGNED and error.control == "COMMIT":
         said = "The transaction had written nothing, so nothing depends on the COMMIT."
     about = f" (transaction {error.xid})" if error.xid else ""
@@ -96,16 +100,32 @@ def resolve(error: TuskError, connection: Connection) -> None:
     error.transaction = f"{said or unknown} Lost with the session: {STATE}."
 
 
-def _answer(control: str, status: str, is_prepared: bool) -> str | None:
-    found = _SAID.get((control, status, is_prepared))
+def _looked_up(xid: int, control: str, connection: Connection) -> str | None:
+    """Return what the server says of a transaction; ``None`` when it does not say it in time, or to an interrupt."""
+
+    def look() -> str | None:
+        with connection.aside() as conn:
+            return _answer(control, *_status(conn, xid, control))
+
+    try:
+        return interrupts.call("commit", look, timeout=LOOK_UP_S)
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001 - the server may be away; then the outcome stays unknown
+        return None
+
+
+def _answer(control: str, status: str | None, is_prepared: bool) -> str | None:
+    found = _SAID.get((control, status or "unknown", is_prepared))
     return f"The {control} {_EFFECT[found[0]]}: {found[1]}." if found is not None else None
 
 
-def _status(conn: Any, xid: int, control: str) -> tuple[str, bool]:
+def _status(conn: psycopg.Connection[Any], xid: int, control: str) -> tuple[str | None, bool]:
+    from tusk_jupyter.connections import liveness
+
     # the server notices a cut connection a moment after us: until then its transaction is in progress
     until = time.monotonic() + PATIENCE_S
     while True:
-        status, is_prepared = conn.execute(_STATUS, {"xid": xid}).fetchone()
+        ((status, prepared),) = liveness.ask(conn, LOOK_UP_S, _STATUS.format(xid=xid).encode())
+        is_prepared = prepared == "t"
         is_final = status != "in progress" or (control == "PREPARE TRANSACTION" and is_prepared)
         if is_final or time.monotonic() >= until:
             return status, is_prepared
