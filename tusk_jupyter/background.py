@@ -13,13 +13,23 @@ cancel was sent for is thrown away, as :mod:`~tusk_jupyter.connections.team` doe
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter import interrupts, running, translate
-from tusk_jupyter.errors import ConnectionLost, InvalidInput, PoolTimeout, QueryCancelled, QueryFailed, TuskError
+from tusk_jupyter.errors import (
+    ConnectionLost,
+    InvalidInput,
+    PoolTimeout,
+    QueryCancelled,
+    QueryFailed,
+    TuskError,
+    one_line,
+)
 from tusk_jupyter.jobs import STOPPED, Job, StoppedError
+from tusk_jupyter.masking import masked
 from tusk_jupyter.queries import beforehand, classify, partition
 from tusk_jupyter.queries.endings import Source
 
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.results.result import Result
     from tusk_jupyter.running import CellOptions, Kernel
 
+log = logging.getLogger("tusk_jupyter.jobs")
 _LEAST: Final = 2
 _LOOK_UP_S: Final = 2.0
 _NO_TABLE: Final = "42P01"
@@ -127,6 +138,9 @@ def _perform(task: Task, job: Job) -> None:
         error = translate.translate(crash, doing="running a job")
     finally:
         job.finish(error)
+        if job.state in {"failed", "timeout"} and job.error is not None:
+            # who submitted it may never ask
+            log.warning("job %s on %s: %s: %s", job.id[:8], job.connection, job.state, masked(one_line(job.error)))
         _let_go(task, job)
 
 

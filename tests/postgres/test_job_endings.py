@@ -182,3 +182,15 @@ def test_the_source_of_a_time_out_is_looked_up_where_the_pool_has_no_other_conne
         tusk_api.connect(database, name="small", pool_size=2)
         error = tusk_api.submit("select hasty()").exception(20)
     assert ("set by", "the function's own SET clause (hasty())") in error.facts, error.facts
+
+
+# -- where nobody asks ------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_nobody_asks_about_is_in_the_log_and_in_the_history(cells, caplog):
+    cells.run("import tusk_jupyter\ntusk_jupyter.submit('select 1/0').wait(20)")
+    said = "failed: QueryFailed: division by zero"
+    found = wait_until(lambda: [record for record in caplog.records if said in record.getMessage()])
+    assert found[0].levelname == "WARNING"
+    cells.run("failed = %tusk history --failed")
+    assert "division by zero" in cells.ns["failed"].to_string()
