@@ -103,6 +103,15 @@ def test_a_headless_card_is_static(cells):
     assert "completed" in reply.displayed[0]
 
 
+def test_a_headless_card_of_a_job_in_flight_says_nothing_that_passes(cells, database):
+    reply = cells.run("job = %sql --bg select pg_sleep(60)")
+    assert reply.displayed[0].splitlines()[-1] == "submitted"
+    wait_until(lambda: running(database, "pg_sleep(60)"))
+    assert cells.run("job").displayed[0].splitlines()[-1] == "submitted"
+    cells.run("job.cancel()\njob.wait(20)")
+    assert cells.run("job").displayed[0].splitlines()[-1].startswith("cancelled · ")
+
+
 @pytest.mark.parametrize("end", ["restart", "kill"])
 def test_the_end_of_a_kernel_leaves_no_backend(kernel, database, end):
     kernel.run(IMPORTS)

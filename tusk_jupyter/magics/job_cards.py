@@ -5,6 +5,9 @@ the place of its state, on a thread of its own: a cell that submits returns at o
 changes only what was displayed already, which the front end finds by its id whatever cell runs by then. When the job
 has ended the widget is closed, and its state stands there as text. A short job never has a widget.
 
+What a cell shows first is «submitted»: whether there is a free connection nobody has asked yet. Where nothing can be
+replaced later that is all that is said of a job in flight, or the file would say for ever that it waits.
+
 The button means this job. The kernel's interrupt, which a cell's own Stop falls back to, would hit another cell: here
 the browser only says that the kernel is busy, and the message is heard when it is not.
 """
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tusk_jupyter import interrupts
 from tusk_jupyter.queries.registry import in_words
-from tusk_jupyter.widgets.job_card import JobCard, JobHead, JobState
+from tusk_jupyter.widgets.job_card import SUBMITTED, JobCard, JobHead, JobState
 
 if TYPE_CHECKING:
     from tusk_jupyter.jobs import Job
@@ -41,20 +44,23 @@ def show(shell: Any, output: CellOutput, job: Job, *, name: str | None) -> None:
     if name is not None:
         _names[job] = name
     _shown[job] = shell.execution_count
-    _show(shell, output, job)
+    _show(shell, output, job, is_new=True)
 
 
 def show_again(shell: Any, output: CellOutput, job: Job) -> None:
     """Show a job that is displayed, unless it is the value of the cell that has just shown it."""
     if _shown.pop(job, None) != shell.execution_count:
-        _show(shell, output, job)
+        _show(shell, output, job, is_new=False)
 
 
-def _show(shell: Any, output: CellOutput, job: Job) -> None:
+def _show(shell: Any, output: CellOutput, job: Job, *, is_new: bool) -> None:
     from tusk_jupyter.magics import front_end
 
-    head, now = _head(job), state(job)
-    if output.terminal or job.done() or not front_end.is_live(shell):
+    head, is_live = _head(job), not output.terminal and front_end.is_live(shell)
+    is_over = job.done()  # before its state is read, which may be its last by then
+    passes = not is_over and (is_new or not (is_live or output.terminal))
+    now = JobState(SUBMITTED) if passes else state(job)
+    if is_over or not is_live:
         output.show(JobCard(head, now))
         return
     output.show(head)

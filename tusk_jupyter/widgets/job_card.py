@@ -8,7 +8,7 @@ button; where nothing can be replaced later the two are one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter.widgets.amounts import counted, duration, size
 from tusk_jupyter.widgets.markup import (
@@ -28,6 +28,7 @@ from tusk_jupyter.widgets.markup import (
 if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
 
+SUBMITTED: Final = "submitted"
 _SQL, _PART, _MESSAGE = 200, 300, 600
 _NOTES = 20
 _DOT = " · "
@@ -70,10 +71,10 @@ class JobHead(Twins):
 
 @dataclass(frozen=True, slots=True)
 class JobState(Twins):
-    """How far a job is."""
+    """How far a job is; of one that is ``submitted`` nothing more is known."""
 
     state: str
-    elapsed_s: float
+    elapsed_s: float | None = None
     rows: int = 0
     nbytes: int = 0
     phase: str | None = None
@@ -96,7 +97,7 @@ class JobState(Twins):
         return tag("div", "".join([state, words, *said, *notes]), _BOX)
 
     def _words(self) -> list[str]:
-        said = [duration(self.elapsed_s * 1000)]
+        said = [duration(self.elapsed_s * 1000)] if self.elapsed_s is not None else []
         count = counted(self.rows, "row") if self.rows or self.state == "completed" else None
         said += [words] if (words := visible(self.done, _PART) if self.done else count) else []
         said += [size(self.nbytes)] if self.nbytes else []

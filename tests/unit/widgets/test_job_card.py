@@ -27,6 +27,7 @@ def test_its_variable_is_named():
 @pytest.mark.parametrize(
     ("state", "words"),
     [
+        (JobState("submitted"), "submitted"),
         (JobState("completed", 0.01), "completed · 10 ms · 0 rows"),
         (JobState("completed", 0.01, done="UPDATE 1"), "completed · 10 ms · UPDATE 1"),
         (JobState("running", 2, phase="building index"), "running · 2.00 s · building index"),
