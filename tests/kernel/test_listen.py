@@ -64,6 +64,13 @@ def test_what_comes_is_shown_while_it_waits(shared_kernel, database):
     assert shared_kernel.run("print(df.payload.tolist())").stdout == "['n1', 'n2', 'n3']\n"
 
 
+def test_where_nobody_can_stop_it_it_has_to_have_an_end(shared_kernel):
+    reply = shared_kernel.run("%tusk listen jobs", ok=False, allow_stdin=False)
+    assert "nobody can stop it here" in reply.error["evalue"]
+    assert "--timeout 30s" in reply.displayed[-1]
+    assert "0 on jobs" in shared_kernel.run("%tusk listen jobs --timeout 100ms", allow_stdin=False).displayed[-1]
+
+
 def test_two_kernels_hear_the_same(kernels, kernel, database):
     other = kernels()
     other.run(f"%tusk_connect {database} --name db")

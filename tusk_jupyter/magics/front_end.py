@@ -31,6 +31,12 @@ def is_live(shell: Any) -> bool:
     return not isinstance(shell.display_pub, CapturingDisplayPublisher) and not _in_output_widget(shell)
 
 
+def nobody_is_there(shell: Any) -> bool:
+    """Return whether nobody could stop the cell: what executes files lets none ask its user, as all others do."""
+    kernel = getattr(shell, "kernel", None)
+    return kernel is not None and not getattr(kernel, "_allow_stdin", True)
+
+
 def _in_output_widget(shell: Any) -> bool:
     # one that is entered takes the messages whose parent is this one; nobody has made one without this module
     outputs = sys.modules.get("ipywidgets.widgets.widget_output")

@@ -1,7 +1,7 @@
 """``%tusk listen``: channels on the line, what comes in the output, a DataFrame at the end.
 
 To stop it is no error: with no other end it is how one ends it. What has come is the value then, and what stands behind
-the cell in a Run All does not run.
+the cell in a Run All does not run. Where nobody could stop it (nbclient, papermill) one without an end is refused.
 """
 
 from __future__ import annotations
@@ -54,9 +54,14 @@ class ListenCommands(Commands):
         Without an option it gives what has come already, or waits for the first; ``--timeout`` collects that long,
         ``--count`` until so many have come. The session goes on listening; ``UNLISTEN`` ends that.
         """
-        from tusk_jupyter.magics import connect
+        from tusk_jupyter.magics import connect, front_end
 
         wanted, name = read(self._line)
+        if wanted.timeout_s is None and wanted.count is None and front_end.nobody_is_there(self._shell):
+            raise InvalidInput(
+                "nobody can stop it here, and it would never end by itself if nothing came",
+                advice="Nothing was run. Add --timeout 30s, or --count N.",
+            )
         connection = self._tusk.connection(name, connect.ask)
         shown = _Shown(self._output)
         listened = self._tusk.listen(wanted, connection=connection, ask=connect.ask, on_tick=shown.tick)

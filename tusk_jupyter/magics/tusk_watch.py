@@ -44,11 +44,11 @@ class WatchCommands(Commands):
         result, true for every row, or an aggregate: ``--until 'done = total'``, ``--until 'count(*) = 0'``. Stop ends
         it; the value is the last frame.
         """
-        from tusk_jupyter.magics import connect, sql
+        from tusk_jupyter.magics import connect, front_end, sql
         from tusk_jupyter.magics.watch import Watch
 
         wanted, name = read(self._line)
-        if wanted.until is None and wanted.count is None and _nobody_is_there(self._shell):
+        if wanted.until is None and wanted.count is None and front_end.nobody_is_there(self._shell):
             raise InvalidInput(
                 "nobody can stop it here, and it would never end by itself",
                 advice="Nothing was run. Add --count N, or --until EXPR.",
@@ -75,12 +75,6 @@ class WatchCommands(Commands):
         if watch.is_cancelled:
             self._output.end_run("%tusk watch was stopped")
         return last.frame if last is not None else None
-
-
-def _nobody_is_there(shell: Any) -> bool:
-    # front ends and consoles let a cell ask its user; what executes files does not
-    kernel = getattr(shell, "kernel", None)
-    return kernel is not None and not getattr(kernel, "_allow_stdin", True)
 
 
 @dataclass(slots=True)
