@@ -459,6 +459,12 @@ def test_queries_and_cancel_know_jobs(cells, database):
     assert not tusk_api.state().queries.cancel("no such id")
 
 
+def test_the_card_has_the_notices(cells):
+    cells.run("%%sql --bg job <<\ndo $$ begin raise notice 'step %', 1; end $$; do $$ begin raise warning 'slow'; end $$")
+    assert cells.ns["job"].wait(20)
+    assert cells.run("job").displayed[0].splitlines()[-2:] == ["NOTICE:  step 1", "WARNING:  slow"]
+
+
 def test_the_card_of_a_failure_says_it(cells):
     cells.run("%%sql --bg bad <<\nselect 1/0")
     cells.ns["bad"].exception(20)

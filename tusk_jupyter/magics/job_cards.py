@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tusk_jupyter import interrupts
 from tusk_jupyter.queries.registry import in_words
 from tusk_jupyter.widgets.job_card import SUBMITTED, JobCard, JobHead, JobState
+from tusk_jupyter.widgets.notices import NoticeLine
 
 if TYPE_CHECKING:
     from tusk_jupyter.jobs import Job
@@ -80,7 +81,18 @@ def state(job: Job) -> JobState:
     notes = tuple(note for result in results for note in _notes(result))
     # its result is that of the last statement that has rows; without one, what the last one did
     done = results[-1].command_tag if results and all(result.frame is None for result in results) else None
-    return JobState(now.state, now.elapsed_s, now.rows, now.nbytes, now.seen.phase, what, job.error, notes, done)
+    return JobState(
+        now.state,
+        now.elapsed_s,
+        now.rows,
+        now.nbytes,
+        now.seen.phase,
+        what,
+        job.error,
+        notes,
+        tuple(NoticeLine.of(notice) for result in results for notice in result.notices),
+        done,
+    )
 
 
 def _notes(result: Result) -> tuple[str, ...]:

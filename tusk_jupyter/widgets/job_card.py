@@ -24,9 +24,11 @@ from tusk_jupyter.widgets.markup import (
     with_code,
     without_code,
 )
+from tusk_jupyter.widgets.notices import html_lines, text_lines
 
 if TYPE_CHECKING:
     from tusk_jupyter.errors import TuskError
+    from tusk_jupyter.widgets.notices import NoticeLine
 
 SUBMITTED: Final = "submitted"
 _SQL, _PART, _MESSAGE = 200, 300, 600
@@ -81,12 +83,13 @@ class JobState(Twins):
     waits_for: str | None = None
     error: TuskError | None = None
     notes: tuple[str, ...] = ()
+    notices: tuple[NoticeLine, ...] = ()
     done: str | None = None  # the command tag of what returned no rows: «0 rows» says nothing of an UPDATE 1
 
     def text(self) -> str:
         """Return the line, and the error below it."""
         notes = [f"note: {note}" for note in self._notes()]
-        return "\n".join([_DOT.join((self.state, *self._words())), *self._error(), *notes])
+        return "\n".join([_DOT.join((self.state, *self._words())), *self._error(), *notes, *text_lines(self.notices)])
 
     def html(self) -> str:
         """Return the same."""
@@ -94,7 +97,7 @@ class JobState(Twins):
         words = tag("span", escape("".join(_DOT + word for word in self._words())), MUTED)
         said = [tag("div", escape(line), f"white-space:pre-wrap;{BAD}") for line in self._error()]
         notes = [tag("div", escape(note), MUTED) for note in self._notes()]
-        return tag("div", "".join([state, words, *said, *notes]), _BOX)
+        return tag("div", "".join([state, words, *said, *notes, *html_lines(self.notices)]), _BOX)
 
     def _words(self) -> list[str]:
         said = [duration(self.elapsed_s * 1000)] if self.elapsed_s is not None else []

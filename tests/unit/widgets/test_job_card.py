@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tusk_jupyter.errors import QueryCancelled, QueryFailed
 from tusk_jupyter.widgets.job_card import JobCard, JobHead, JobState
+from tusk_jupyter.widgets.notices import NoticeLine
 
 HEAD = JobHead("1a2b3c4d-0000", "select *\n  from orders", "shop")
 
@@ -38,6 +41,14 @@ def test_its_variable_is_named():
 )
 def test_a_state_says_what_is_known(state, words):
     assert state.text() == words
+
+
+def test_notices_stand_below_it_and_many_are_counted():
+    said = tuple(NoticeLine("NOTICE", f"step {step} <b>") for step in range(200))
+    state = JobState("completed", 1, notices=said[:2])
+    assert state.text().splitlines()[1:] == ["NOTICE:  step 0 <b>", "NOTICE:  step 1 <b>"]
+    assert "step 1 &lt;b&gt;" in state.html()
+    assert len(replace(state, notices=said).text().splitlines()) == 1 + 50 + 1 + 50
 
 
 def test_what_a_server_says_is_escaped_and_cut():
