@@ -451,12 +451,19 @@ def test_queries_and_cancel_know_jobs(cells, database):
     assert table["id"].tolist() == [cells.ns["a"].id[:8], cells.ns["b"].id[:8]]
     assert table["sql"].str.contains("pg_sleep").all()
     assert set(table["pid"]) == {cells.ns["a"].pid, cells.ns["b"].pid}
+    for wrong, said in [("--al", "Did you mean --all?"), ("--x", "It has: --all."), ("zzz", cells.ns["b"].id[:8])]:
+        reply = cells.run(f"%tusk cancel {wrong}", ok=False)
+        assert wrong in str(reply.exception)
+        assert said in reply.displayed[-1]
     cells.run(f"%tusk cancel {cells.ns['a'].id[:8]}")
     assert cells.ns["a"].exception(20) is not None
     assert cells.ns["b"].state == "running"
     cells.run("%tusk cancel")
     assert cells.ns["b"].exception(20) is not None
     assert not tusk_api.state().queries.cancel("no such id")
+    wait_until(lambda: not tusk_api.state().queries.active())
+    assert "nothing is in flight" in cells.run("%tusk cancel --all").displayed[-1]
+    assert "Nothing is in flight." in cells.run("%tusk cancel zzz", ok=False).displayed[-1]
 
 
 def test_the_card_has_the_notices(cells):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.tusk import Tusk
 
 WITH_SQL = ("watch",)
+_LISTED = 10
 
 
 class TuskCommands(
@@ -90,11 +91,24 @@ class TuskCommands(
                     advice="%tusk queries lists them; %tusk cancel ID stops one, %tusk cancel --all every one.",
                 )
             count = self._tusk.queries.cancel_all()
-            self._say(f"cancel requested for {count} quer{'y' if count == 1 else 'ies'}")
+            requested = f"cancel requested for {count} quer{'y' if count == 1 else 'ies'}"
+            self._say(requested if count else "nothing is in flight")
+        elif query.startswith("-"):
+            near = difflib.get_close_matches(query, ["--all"])
+            offer = "Did you mean --all?" if near else "It has: --all."
+            raise InvalidInput(f"%tusk cancel has no option {query!r}", advice=f"Nothing was cancelled. {offer}")
         elif self._tusk.queries.cancel(query):
             self._say(f"cancel requested for {query}")
         else:
-            self._say(f"no query {query} is in flight")
+            raise InvalidInput(f"no one query in flight has the id {query!r}", advice=self._in_flight())
+
+    def _in_flight(self) -> str:
+        active = self._tusk.queries.active()
+        if not active:
+            return "Nothing is in flight."
+        ids = ", ".join(one.id[:8] for one in active[:_LISTED])
+        more = f" and {len(active) - _LISTED} more" if len(active) > _LISTED else ""
+        return f"In flight: {ids}{more}. %tusk queries lists what they run."
 
     def do_errverbose(self) -> None:
         """``%tusk errverbose``: everything that is known of the last error."""
