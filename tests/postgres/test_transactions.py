@@ -245,7 +245,7 @@ def test_what_survived_is_said_where_it_failed_and_at_the_end(t, connection):
     )
     assert "The 3 statements of the transaction before this one are kept" in second
     assert reply.displayed[-1] == (
-        "5 of 7 statements ran, numbers 4 and 6 failed; the transaction is open, and keeps what those in it have done"
+        "5 of 7 statements succeeded, numbers 4 and 6 failed; the transaction is open, and keeps what those in it have done"
     )
     assert session_of(connection).transaction_status == "INTRANS"
 
@@ -260,7 +260,7 @@ def test_a_transaction_of_an_earlier_cell_is_kept_too(t, database):
 
 def test_continue_says_what_ran(t, database):
     reply = t.run("%%sql --on-error continue\ninsert into t values (1); select 1/0; insert into t values (2)", ok=False)
-    assert reply.displayed[-1] == "2 of 3 statements ran, number 2 failed"
+    assert reply.displayed[-1] == "2 of 3 statements succeeded, number 2 failed"
     assert rows(database) == [1, 2]
 
 
@@ -360,4 +360,4 @@ def test_an_interrupted_statement_is_rolled_back_to_its_savepoint(t, connection,
 def test_outside_a_transaction_nothing_is_said_of_one(t):
     text = shown(t.run(f"{SAVED}select 1/0; select 1", ok=False))
     assert "transaction" not in text
-    assert text.endswith("1 of 2 statements ran, number 1 failed")
+    assert text.endswith("1 of 2 statements succeeded, number 1 failed")

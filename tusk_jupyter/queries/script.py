@@ -194,7 +194,7 @@ class Script:
     def _tally(self, done: int, failed: list[int]) -> str:
         total = done + len(failed)
         which = f"number{'s' if len(failed) > 1 else ''} {_listed(failed)}"
-        said = f"{done} of {total} statements ran, {which} failed"
+        said = f"{done} of {total} statements succeeded, {which} failed"
         if self.session.transaction is None:
             return said
         return f"{said}; the transaction is open, and keeps what those in it have done"

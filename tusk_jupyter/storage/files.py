@@ -86,8 +86,9 @@ class Files:
         """Return one line for each transaction that a kernel took with it when it died; each is told once."""
         left = self._transactions.departed() if self._transactions is not None else []
         return [
-            f"an earlier kernel ended with an open transaction on {t.connection} ({t.statements} statements, "
-            f"since {t.since}): the server has rolled it back"
+            f"an earlier kernel ended with an open transaction on {t.connection} "
+            f"({t.statements} statement{'' if t.statements == 1 else 's'}, since {t.since}): "
+            "the server has rolled it back"
             for t in left
         ]
 
