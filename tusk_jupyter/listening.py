@@ -92,6 +92,7 @@ def listen(
         options=delivery_options(kernel, CellOptions(), connection),
         deliver=partial(Listening, collected=collected),
     )
+    execution.doing = f"listens on {', '.join(wanted.channels)}"
     begun(kernel, connection, execution)
     outcome = execution.wait((lambda: on_tick(execution, collected)) if on_tick is not None else None)
     ended(kernel, connection, statement, execution, outcome, history=True)

@@ -7,6 +7,8 @@ import pytest
 
 import tusk_jupyter as api
 from tests.waiting import ask, meanwhile, running, terminate, wait_until
+from tusk_jupyter.listening import Listen
+from tusk_jupyter.magics.live import line_of
 
 HOSTILE = "<img src=x onerror=alert(1)> & \x1b[31m \u202e\n'\"\\ end"
 
@@ -280,3 +282,10 @@ def test_hostile_names_and_payloads_in_the_frame(cells, other):
     reply = cells.run(f'df = %tusk listen "{quoted}"')
     assert cells.ns["df"].loc[0, "payload"] == HOSTILE
     assert "<b>" not in reply.html.replace("<b style", "")
+
+
+def test_the_live_line_says_that_it_listens(connection):
+    said = []
+    wanted = Listen(("jobs",), timeout_s=0.3)
+    api.state().listen(wanted, connection=connection, ask=None, on_tick=lambda e, _: said.append(line_of(e).words()))
+    assert set(said) == {"listens on jobs"}

@@ -214,6 +214,7 @@ def line_of(execution: Execution, said: Mapping[tuple[int, str], str] | None = N
         waits_for=wait.what if wait is not None else None,
         waits_s=wait.for_s if wait is not None else None,
         holders=tuple(_holder_line(holder, said) for holder in wait.holders) if wait is not None else (),
+        doing=execution.doing,
     )
 
 

@@ -77,6 +77,7 @@ class Watch:
     ) -> None:
         self.id = str(uuid.uuid4())
         self.session: Session = connection.session(ask)
+        self.doing = f"watches every {wanted.interval_s:g} s"
         self.notices = NoticeLog()  # stays empty: each run shows its own
         self.is_cancelled = False
         self._tusk = tusk

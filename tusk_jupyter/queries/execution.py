@@ -93,6 +93,7 @@ class Execution:
         self.notices = NoticeLog()
         self.heard = Heard()  # the notifications that were read up to its end, and by nobody before
         self.seen = Seen()  # what the server said of it last; set by who watches
+        self.doing: str | None = None  # in words, where that is not to run a statement
         self._bound = bound
         self._source = source
         self._options = options

@@ -103,6 +103,7 @@ class ProgressLine(Twins):
     waits_for: str | None = None
     waits_s: float | None = None
     holders: tuple[HolderLine, ...] = ()
+    doing: str | None = None  # what it does, where that is not to run a statement
 
     @property
     def elapsed(self) -> str:
@@ -132,7 +133,7 @@ class ProgressLine(Twins):
         percent = f"{self.share:.0%}" if self.fraction is not None and self.share is not None else ""
         phase = " ".join(filter(None, (_cut(self.phase), percent)))
         parts = [phase, self._rows(), size(self.nbytes) if self.nbytes else ""]
-        return _DOT.join(filter(None, parts)) or f"runs on {_name(self.connection)}"
+        return _DOT.join(filter(None, parts)) or _cut(self.doing) or f"runs on {_name(self.connection)}"
 
     def _rows(self) -> str:
         if self._expected:
@@ -165,7 +166,7 @@ class ProgressLine(Twins):
     def aloud(self) -> str:
         """Return what a screen reader says when it changes: no figure in it does."""
         if not self.waits_for:
-            return "the statement runs"
+            return _cut(self.doing) or "the statement runs"
         held = [self.holders[0].pieces()[0].removesuffix(", ").removesuffix(" of ")] if self.holders else []
         return ", ".join([f"waits for {_cut(self.waits_for)}", *held])
 

@@ -31,6 +31,7 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\n& 'x'"
     ("line", "said"),
     [
         (LINE, "12.4 s · runs on shop"),
+        (replace(LINE, doing="listens on jobs"), "12.4 s · listens on jobs"),
         (replace(LINE, elapsed_s=-1), "0.0 s · runs on shop"),
         (replace(LINE, elapsed_s=59.94), "59.9 s · runs on shop"),
         (replace(LINE, elapsed_s=59.96), "1 min 00 s · runs on shop"),
@@ -123,6 +124,7 @@ def test_texts_of_a_server_are_text_short_and_without_passwords():
 
 def test_what_is_said_aloud_holds_no_figure_that_changes():
     assert LINE.as_dict()["aloud"] == "the statement runs"
+    assert replace(LINE, doing="listens on jobs", phase="1 so far").as_dict()["aloud"] == "listens on jobs"
     assert WAITS.as_dict()["aloud"] == "waits for a lock on orders, held by pid 4711"
     assert WAITS.as_dict()["aloud"] == replace(WAITS, elapsed_s=99, waits_s=98).as_dict()["aloud"]
 
