@@ -27,13 +27,21 @@ class WideTable(pd.DataFrame):
         if not len(self):
             return _NOTHING
         with _whole():
-            return pd.DataFrame(self).to_string()
+            return _shown(self).to_string()
 
     def _repr_html_(self) -> Any:
         if not len(self):
             return f"<i>{_NOTHING}</i>"
         with _whole():
-            return pd.DataFrame(self)._repr_html_()  # type: ignore[operator]
+            return _shown(self)._repr_html_()  # type: ignore[operator]
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    # pandas writes a None as the word
+    shown = pd.DataFrame(table).copy()
+    texts = shown.select_dtypes(object)
+    shown[texts.columns] = texts.where(texts.notna(), "")
+    return shown
 
 
 def _whole() -> Any:
