@@ -414,6 +414,8 @@ def test_the_cell_shows_one_card_and_returns_the_job(cells):
     assert len(reply.outputs) == 1, reply.outputs
     assert "select 5 as n" in reply.displayed[0]
     job = cells.ns["_"]
+    assert f"Out[{max(cells.ns['Out'])}].df()" in reply.displayed[0]
+    assert "job.df()" not in reply.displayed[0]
     assert job.df(20)["n"].item() == 5
     again = cells.run("job = _\njob")
     assert len(again.outputs) == 1
@@ -447,6 +449,8 @@ def test_queries_and_cancel_know_jobs(cells, database):
     starts(cells.ns["b"])
     cells.run("q = %tusk queries")
     table = cells.ns["q"]
+    assert table["waits_for"].tolist() == [None, None]
+    assert "None" not in repr(table) + table._repr_html_()
     assert list(table.columns) == ["id", "connection", "pid", "sql", "age_s", "rows", "state", "waits_for"]
     assert table["id"].tolist() == [cells.ns["a"].id[:8], cells.ns["b"].id[:8]]
     assert table["sql"].str.contains("pg_sleep").all()

@@ -57,7 +57,7 @@ def show_again(shell: Any, output: CellOutput, job: Job) -> None:
 def _show(shell: Any, output: CellOutput, job: Job, *, is_new: bool) -> None:
     from tusk_jupyter.magics import front_end
 
-    head, is_live = _head(job), not output.terminal and front_end.is_live(shell)
+    head, is_live = _head(shell, job), not output.terminal and front_end.is_live(shell)
     is_over = job.done()  # before its state is read, which may be its last by then
     passes = not is_over and (is_new or not (is_live or output.terminal))
     now = JobState(SUBMITTED) if passes else state(job)
@@ -69,8 +69,13 @@ def _show(shell: Any, output: CellOutput, job: Job, *, is_new: bool) -> None:
     interrupts.spawn(f"card-{job.id[:8]}", live.follow)
 
 
-def _head(job: Job) -> JobHead:
-    return JobHead(job.id, job.sql, job.connection, _names.get(job, "job"))
+def _head(shell: Any, job: Job) -> JobHead:
+    given = (name for name, value in shell.user_ns.items() if value is job and not name.startswith("_"))
+    name = _names.get(job) or next(given, None)
+    if name is not None:
+        return JobHead(job.id, job.sql, job.connection, name)
+    # «x = %sql --bg» is given its name after this
+    return JobHead(job.id, job.sql, job.connection, f"Out[{shell.displayhook.prompt_count}]", may_have_another=True)
 
 
 def state(job: Job) -> JobState:

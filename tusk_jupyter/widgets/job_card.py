@@ -47,6 +47,7 @@ class JobHead(Twins):
     sql: str
     connection: str
     name: str = "job"
+    may_have_another: bool = False
 
     def text(self) -> str:
         """Return its lines."""
@@ -68,7 +69,8 @@ class JobHead(Twins):
         return visible(" ".join(self.sql[: 4 * _SQL].split()), _SQL)
 
     def _how(self) -> str:
-        return f"`{self.name}.df()` gives its frame, `{self.name}.cancel()` stops it"
+        said = f"`{self.name}.df()` gives its frame, `{self.name}.cancel()` stops it"
+        return f"{said}; or with the name that it was assigned to" if self.may_have_another else said
 
 
 @dataclass(frozen=True, slots=True)
