@@ -82,9 +82,16 @@ class HolderLine:
         if since is not None and (self.state_s is None or since >= self.state_s + 1):
             yield f"in a transaction of {age(since)}"
 
+    @property
+    def note(self) -> str:
+        """What became of what was asked; of a connection of the same kernel, what lets go."""
+        if self.said or not self.connection or not (self.state or "").startswith("idle in transaction"):
+            return _cut(self.said)
+        return "COMMIT or ROLLBACK there lets it go; a cell that waits for it has to be stopped first"
+
     def text(self) -> str:
         """Return the whole in one line."""
-        return "".join(self.pieces()) + (f" ({_cut(self.said)})" if self.said else "")
+        return "".join(self.pieces()) + (f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,7 @@ class ProgressLine(Twins):
         return {
             "id": self.id,
             "state": self.state,
+            "connection": _name(self.connection),
             "elapsed": self.elapsed,
             "words": self.words(),
             "aloud": self.aloud(),
@@ -196,14 +204,14 @@ def _holder_dict(holder: HolderLine) -> dict[str, Any]:
         "rest": rest,
         "query": query,
         "how": holder.remedy or "",
-        "said": _cut(holder.said),
+        "said": holder.note,
     }
 
 
 def _holder_html(holder: HolderLine) -> str:
     lead, user, rest, query = holder.pieces()
     code = tag("code", escape(query), CODE) if query else ""
-    said = f" ({escape(_cut(holder.said))})" if holder.said else ""
+    said = f" ({escape(holder.note)})" if holder.note else ""
     line = f"{escape(lead)}{tag('b', escape(user), 'font-weight:600') if user else ''}{escape(rest)}{code}{said}"
     indent = 10 + 14 * (min(holder.level, _LEVELS) - 1)
     return tag("div", line, f"{WARN_EDGE};padding:3px 10px 3px {indent}px;font-size:12px;overflow-wrap:anywhere")

@@ -82,6 +82,13 @@ def test_those_in_the_way_are_named_with_what_they_do():
         (HolderLine(7, client="10.0.0.7", query=""), "held by pid 7 (10.0.0.7)"),
         (HolderLine(7, connection="shop", query=""), "held by pid 7, your own connection shop"),
         (
+            HolderLine(7, connection="shop", state="idle in transaction", query=""),
+            (
+                "held by pid 7, your own connection shop, idle in transaction "
+                "(COMMIT or ROLLBACK there lets it go; a cell that waits for it has to be stopped first)"
+            ),
+        ),
+        (
             HolderLine(0, user="app", state="prepared transaction 'g1'", transaction_s=180),
             "held by prepared transaction 'g1' of app for 3 min 00 s, which COMMIT PREPARED or ROLLBACK PREPARED ends",
         ),

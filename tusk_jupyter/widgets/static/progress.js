@@ -144,6 +144,8 @@ function makeLine(model, id, say) {
     setAttr(words, "title", gone ? null : line.words);
     bar.className = `t-bar ${line.share != null ? "" : line.waits || gone ? "t-still" : "t-moving"}`;
     fill.style.width = line.share != null ? `${Math.max(1, Math.min(100, 100 * line.share))}%` : "";
+    setAttr(root, "aria-label", `statement on ${line.connection}`);
+    setAttr(bar, "aria-valuetext", line.words);
     setAttr(bar, "aria-valuenow", line.share != null ? Math.round(100 * line.share) : null);
     setText(button, stopping && !gone ? "Stopping…" : "Stop");
     setAttr(button, "aria-disabled", stopping ? "true" : null);
