@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,13 @@ def view(lines: Sequence[ProgressLine]) -> dict[str, Any]:
 
 @functools.cache
 def _kernel_id() -> str:
-    """Return the id that the notebook server knows this kernel by; empty where it has none."""
+    """Return the id that the notebook server knows this kernel by; empty where it has none.
+
+    A process that is no kernel does not become half of one: ipykernel, imported, takes over how comms are made.
+    """
+    app = sys.modules.get("ipykernel.kernelapp")
+    if app is None or not app.IPKernelApp.initialized():
+        return ""
     try:
         from ipykernel.connect import get_connection_file
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -150,3 +152,12 @@ def test_the_widget_has_one_trait_ignores_what_a_front_end_sets_and_closes_whole
     widget.close()
     assert widget.comm is None
     assert layout.comm is None
+
+
+def test_a_line_outside_of_a_kernel_imports_none():
+    # ipykernel takes over how comms are made when it is imported
+    code = (
+        "import sys\nfrom tusk_jupyter.widgets import progress_line\nfrom tusk_jupyter.widgets.progress import ProgressLine\n"
+        "assert progress_line.view([ProgressLine('1', 'running', 1.0)])['kernel'] == ''\nassert 'ipykernel' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
