@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import psycopg
@@ -79,6 +80,13 @@ def test_cells_behind_it_do_not_run(kernel, database):
     assert kernel.collect(second).status == "aborted"
 
 
+def sizes(folder):
+    """The sizes of the files that are being written; one may be gone before it is looked at."""
+    for part in folder.glob(".tusk-*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            yield part.stat().st_size
+
+
 def test_rows_on_their_way_to_a_file_leave_none(kernel, database, tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
@@ -86,7 +94,7 @@ def test_rows_on_their_way_to_a_file_leave_none(kernel, database, tmp_path):
     pid = kernel.run("%sql select pg_backend_pid()").value
     code = f'%%sql --to "{folder}/out.parquet"\nselect i, md5(i::text) as m from (select generate_series(1, 1e10::int8) i) s'
     msg_id = kernel.send(code)
-    wait_until(lambda: any(part.stat().st_size > 1_000_000 for part in folder.glob(".tusk-*.part")))
+    wait_until(lambda: any(size > 1_000_000 for size in sizes(folder)))
     kernel.interrupt()
     reply = kernel.collect(msg_id)
     assert reply.error["ename"] == "QueryInterrupted"

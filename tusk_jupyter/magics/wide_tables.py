@@ -39,8 +39,10 @@ class WideTable(pd.DataFrame):
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     # pandas writes a None as the word
     shown = pd.DataFrame(table).copy()
-    texts = shown.select_dtypes(object)
-    shown[texts.columns] = texts.where(texts.notna(), "")
+    for place, dtype in enumerate(shown.dtypes):
+        if pd.api.types.is_object_dtype(dtype):
+            column = shown.iloc[:, place]
+            shown.isetitem(place, column.where(column.notna(), "").to_numpy())
     return shown
 
 
