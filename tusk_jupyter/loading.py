@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tusk_jupyter.errors import QueryInterrupted
-from tusk_jupyter.running import CellOptions, begun, delivery_options, ended, ticking
+from tusk_jupyter.running import run_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +19,9 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
-    from tusk_jupyter.queries.delivery import Delivery
     from tusk_jupyter.queries.execution import Execution
     from tusk_jupyter.queries.load_plan import Existing, Mode, Table
     from tusk_jupyter.queries.script import Step
-    from tusk_jupyter.queries.split import Statement
     from tusk_jupyter.results.copy_target import Target
     from tusk_jupyter.results.feeds import Feed
     from tusk_jupyter.running import Kernel
@@ -85,7 +82,7 @@ def load(
         plan = load_plan.plan(wanted.table, mode, encoder.columns, existing, key=wanted.key, form=encoder.form)
         encoder.json_columns = frozenset(n for n, kind in existing.columns if kind in JSON) if existing else frozenset()
         deliver = partial(Loading, plan=plan, encoder=encoder, columns=[name for name, _ in encoder.columns])
-        step = _run(kernel, connection, session, plan.script, deliver=deliver, on_tick=on_tick)
+        step = run_alone(kernel, connection, session, plan.script, deliver=deliver, on_tick=on_tick)
     return Loaded(step, wanted.table.sql, plan.done)
 
 
@@ -115,34 +112,3 @@ def _existing(session: Session, table: Table) -> Existing | None:
     from tusk_jupyter.queries.loading import look_up
 
     return asked(session, lambda: look_up(session, table), doing="loaded")
-
-
-def _run(
-    kernel: Kernel,
-    connection: Connection,
-    session: Session,
-    script: Statement,
-    *,
-    deliver: Callable[..., Delivery],
-    on_tick: Callable[[Execution], None] | None,
-) -> Step:
-    from tusk_jupyter.queries.binding import Bound
-    from tusk_jupyter.queries.endings import Source
-    from tusk_jupyter.queries.execution import Execution
-    from tusk_jupyter.queries.script import Step
-
-    execution = Execution(
-        session,
-        statement=script,
-        bound=Bound(script.text),
-        source=Source("", script.text),
-        options=delivery_options(kernel, CellOptions(), connection),
-        deliver=deliver,
-    )
-    begun(kernel, connection, execution)
-    tick = ticking(kernel, connection, on_tick)
-    outcome = execution.wait(lambda: tick(execution))
-    ended(kernel, connection, script, execution, outcome, history=True)
-    if outcome.error is not None:
-        raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error
-    return Step(script, execution, outcome, more=False)

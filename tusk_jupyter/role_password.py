@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.errors import InvalidInput, QueryInterrupted
-from tusk_jupyter.running import CellOptions, begun, delivery_options, ended, ticking
+from tusk_jupyter.errors import InvalidInput
+from tusk_jupyter.running import run_alone
 from tusk_jupyter.secret import Secret
 
 if TYPE_CHECKING:
@@ -65,7 +65,12 @@ def set_password(
     _refuse_embedded(connection, found)
     secret = password if isinstance(password, Secret) else password(found.name)
     _check(secret)
-    step = _run(kernel, connection, session, found, secret, on_tick=on_tick)
+    from tusk_jupyter.queries.role_password import SettingPassword
+    from tusk_jupyter.queries.split import split
+
+    [statement] = split(found.shown)
+    deliver = partial(SettingPassword, role=found, password=secret)
+    step = run_alone(kernel, connection, session, statement, deliver=deliver, on_tick=on_tick)
     return PasswordSet(step, found.name, _kept(connection, found, secret, saved))
 
 
@@ -102,40 +107,6 @@ def _check(secret: Secret) -> None:
         raise InvalidInput(
             problem, advice="Nothing was changed. Run it again; ALTER ROLE … PASSWORD NULL takes a password away."
         )
-
-
-def _run(
-    kernel: Kernel,
-    connection: Connection,
-    session: Session,
-    role: Role,
-    secret: Secret,
-    *,
-    on_tick: Callable[[Execution], None] | None,
-) -> Step:
-    from tusk_jupyter.queries.binding import Bound
-    from tusk_jupyter.queries.endings import Source
-    from tusk_jupyter.queries.execution import Execution
-    from tusk_jupyter.queries.role_password import SettingPassword
-    from tusk_jupyter.queries.script import Step
-    from tusk_jupyter.queries.split import split
-
-    [statement] = split(role.shown)
-    execution = Execution(
-        session,
-        statement=statement,
-        bound=Bound(statement.text),
-        source=Source("", statement.text),
-        options=delivery_options(kernel, CellOptions(), connection),
-        deliver=partial(SettingPassword, role=role, password=secret),
-    )
-    begun(kernel, connection, execution)
-    tick = ticking(kernel, connection, on_tick)
-    outcome = execution.wait(lambda: tick(execution))
-    ended(kernel, connection, statement, execution, outcome, history=True)
-    if outcome.error is not None:
-        raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error
-    return Step(statement, execution, outcome, more=False)
 
 
 def _kept(connection: Connection, role: Role, secret: Secret, saved: Saved) -> tuple[str, ...]:

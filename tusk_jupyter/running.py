@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import SshError, TuskError
     from tusk_jupyter.events import Events
-    from tusk_jupyter.queries.delivery import Options
+    from tusk_jupyter.queries.delivery import Delivery, Options
     from tusk_jupyter.queries.execution import Execution, Outcome
     from tusk_jupyter.queries.partition import Parallel
     from tusk_jupyter.queries.progress import Wait
@@ -125,6 +126,42 @@ def steps(
     except QueryInterrupted:
         kernel.interrupt_due = False
         raise
+
+
+def run_alone(
+    kernel: Kernel,
+    connection: Connection,
+    session: Session,
+    statement: Statement,
+    *,
+    deliver: Callable[..., Delivery],
+    on_tick: Callable[[Execution], None] | None,
+    history: bool = True,
+) -> Step:
+    """Run what a command of ours makes of a session: one statement, or what is shown as one.
+
+    :raises TuskError: as a cell does; :raises QueryInterrupted: after a kernel interrupt.
+    """
+    from tusk_jupyter.queries.binding import Bound
+    from tusk_jupyter.queries.endings import Source
+    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.script import Step
+
+    execution = Execution(
+        session,
+        statement=statement,
+        bound=Bound(statement.text),
+        source=Source("", statement.text),
+        options=delivery_options(kernel, CellOptions(), connection),
+        deliver=deliver,
+    )
+    begun(kernel, connection, execution)
+    tick = ticking(kernel, connection, on_tick)
+    outcome = execution.wait(lambda: tick(execution))
+    ended(kernel, connection, statement, execution, outcome, history=history)
+    if outcome.error is not None:
+        raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error
+    return Step(statement, execution, outcome, more=False)
 
 
 def ticking(
