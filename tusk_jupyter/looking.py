@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.queries.execution import Execution
-    from tusk_jupyter.queries.looking import Ask
     from tusk_jupyter.running import Kernel
+    from tusk_jupyter.schema.asking import Ask
     from tusk_jupyter.secret import Secret
 
 T = TypeVar("T")

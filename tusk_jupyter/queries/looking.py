@@ -12,7 +12,7 @@ psql's are, because a ``search_path`` may lead anywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections.wire import Command
 from tusk_jupyter.queries.delivery import Delivery
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 SAVEPOINT = "tusk_look"
 
 
-class Ask(Protocol):
-    """Asks one statement, with values for ``$1`` …, and returns its rows as PostgreSQL's text."""
-
-    def __call__(self, statement: str, *values: str | None) -> list[list[str | None]]: ...
-
-
 class _RefusedError(Exception):
     """The server refused a statement: the reply says why."""
 
@@ -39,7 +33,7 @@ class _RefusedError(Exception):
 class Looking(Delivery):
     """A question under way; ``answers`` holds what it returned."""
 
-    question: Callable[[Ask], Any]
+    question: Callable[[Any], Any]  # see schema.asking.Ask: rooms on one floor do not know each other
     answers: list[Any] = field(default_factory=list)
 
     def run(self) -> None:
@@ -60,7 +54,7 @@ class Looking(Delivery):
                 self._internal(f"release savepoint {SAVEPOINT}")
 
     def asked(self, statement: str, *values: str | None) -> list[list[str | None]]:
-        """Ask one statement; see :class:`Ask`."""
+        """Ask one statement; return its rows as PostgreSQL's text."""
         session, found = self.session, list[list[str | None]]()
 
         def take(chunk: PGresult) -> None:
