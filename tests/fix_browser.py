@@ -56,6 +56,14 @@ IDLE = (
     f"() => {{ {PANEL} const kernel = session?.session?.kernel; return Boolean(panel?.context?.isReady && session?.isReady"
     " && kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && panel.content?.widgets?.length) }"
 )
+CELLS = f"""() => {{
+    {PANEL}
+    const kernel = session?.session?.kernel;
+    const cells = panel.content.widgets.map(({{model, promptNode}}) => [
+        promptNode?.textContent ?? '', JSON.stringify(model.outputs?.toJSON() ?? []).slice(0, 500),
+    ]);
+    return {{kernel: kernel?.status, connection: kernel?.connectionStatus, runs: window.runs, cells}};
+}}"""
 NO_SPLASH = "() => !document.getElementById('jupyterlab-splash')"
 START = f"""([cell, command]) => {{
     {PANEL}
@@ -371,7 +379,7 @@ class Notebook:
         return wrong
 
     def evidence(self) -> str:
-        """A screenshot and the console, for the report of a test that failed."""
+        """A screenshot, the cells and the console, for the report of a test that failed."""
         path = self.path.with_suffix(".png")
         try:
             self.page.screenshot(path=path, timeout=5000)
@@ -380,7 +388,14 @@ class Notebook:
             picture = f"no screenshot: {error}"
         console = [f"{said.kind}: {said.text[:500]}" for said in self._said]
         server = self.front_end.log.read_text().splitlines()[-20:]
-        return "\n".join([picture, "-- console", *console, *self._outside, "-- server", *server])
+        return "\n".join([picture, self._cells(), "-- console", *console, *self._outside, "-- server", *server])
+
+    def _cells(self) -> str:
+        """How the kernel is, and each cell's prompt, answer and outputs."""
+        try:
+            return "-- cells\n" + json.dumps(self.page.evaluate(CELLS), indent=1)[:6000]
+        except Exception as error:  # noqa: BLE001 - likewise
+            return f"no cells: {error}"
 
     def _is_noise(self, said: Said) -> bool:
         return any(
