@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.fix_postgres import PASSWORD
 from tests.waiting import running, wait_until
-from tusk_jupyter.widgets.connection_manager import STATIC
+from tusk_jupyter.widgets.one_way import STATIC
 
 LOAD = "%load_ext tusk_jupyter\nimport tusk_jupyter as tusk"
 MARK = PASSWORD[:10]

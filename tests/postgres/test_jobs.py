@@ -460,10 +460,10 @@ def test_queries_and_cancel_know_jobs(cells, database):
         assert wrong in str(reply.exception)
         assert said in reply.displayed[-1]
     cells.run(f"%tusk cancel {cells.ns['a'].id[:8]}")
-    assert cells.ns["a"].exception(20) is not None
+    assert isinstance(cells.ns["a"].exception(20), QueryCancelled)
     assert cells.ns["b"].state == "running"
     cells.run("%tusk cancel")
-    assert cells.ns["b"].exception(20) is not None
+    assert isinstance(cells.ns["b"].exception(20), QueryCancelled)
     assert not tusk_api.state().queries.cancel("no such id")
     wait_until(lambda: not tusk_api.state().queries.active())
     assert "nothing is in flight" in cells.run("%tusk cancel --all").displayed[-1]

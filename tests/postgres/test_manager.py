@@ -388,11 +388,11 @@ def test_a_cell_that_runs_again_replaces_its_manager(tusk, shell):
 
 
 def test_without_anywidget_the_list_says_what_to_install(shell, form, tusk, monkeypatch):
-    from tusk_jupyter.widgets import connection_manager
+    from tusk_jupyter.widgets import one_way
 
     tusk.saved.save(manager_form.read(form, manager_form.blank())[0])
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    connection_manager._widget_class.cache_clear()
+    one_way.widget_class.cache_clear()
     shown = shell.run("%tusk_connect").displayed[0]
     assert "shop" in shown
     assert "pip install anywidget" in shown

@@ -374,15 +374,15 @@ def test_idle_in_transaction_at_the_commit(cells, database):
 
 def test_idle_in_a_block(cells, database, tusk):
     cells.run("%sql set idle_in_transaction_session_timeout = '150ms'")
-    error = None
-    try:
+
+    def run():
         with tusk_jupyter.transaction("db"):
             tusk_jupyter.sql("create table t (a int)", connection="db")
             gone(cells, database)
-    except ConnectionLost as lost:
-        error = lost
-    assert error is not None
-    assert error.setting == "idle_in_transaction_session_timeout"
+
+    with pytest.raises(ConnectionLost) as caught:
+        run()
+    assert caught.value.setting == "idle_in_transaction_session_timeout"
 
 
 def test_idle_session(cells, database, server):

@@ -1,4 +1,4 @@
-"""The live line's widget: one trait with the lines, messages of its buttons, and nothing left when it is closed.
+"""The live line's widget (:mod:`~tusk_jupyter.widgets.one_way`): nothing of it is left when it is closed.
 
 One widget draws any number of lines, in a cell those of its statement, in a card that of its job: the view is
 ``{"lines": [ProgressLine.as_dict(), …], "kernel": id}``. A button answers with the id of its line's query, so that a
@@ -6,9 +6,6 @@ message which comes late means a query that is gone, and nothing else. That a me
 not certain (ipykernel 6 has no subshells, a hub may switch them off): the browser repeats it, and asks the notebook
 server to interrupt the kernel when the state has not changed after 1.2 s; ``kernel`` is whom that is about. No single
 one of these ways is enough in both JupyterLab and Notebook 7 on ipykernel 6.31, 7.3 and 7.4.
-
-ipykernel 7.4 would hand a message to the shell that opened the widget, which is busy with the cell: that routing is
-switched off. What a front end sends as state is dropped, as the connection manager's is.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tusk_jupyter.widgets.connection_manager import STATIC
+from tusk_jupyter.widgets import one_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,17 +35,14 @@ def create(*lines: ProgressLine, on_message: Callable[[Any], object]) -> Any:
     :param on_message: is called with each message of a front end, whatever it holds, on the thread that received it.
     :raises ImportError: without anywidget.
     """
-    widget = _widget_class()(view=view([]))
-    widget.on_msg(lambda _widget, content, _buffers: on_message(content))
-    if hasattr(widget.comm, "_reply_subshell_for"):
-        widget.comm._reply_subshell_for = None  # noqa: SLF001 - ipykernel 7.4 has no public way
+    widget = one_way.create("progress", view([]), on_message=on_message, text=SAVED)
     widget.view = view(lines)  # only now: what is answered to it is heard
     return widget
 
 
 def load() -> None:
     """Import what a widget needs."""
-    _widget_class()
+    one_way.widget_class("progress", SAVED)
 
 
 def view(lines: Sequence[ProgressLine]) -> dict[str, Any]:
@@ -73,32 +67,3 @@ def _kernel_id() -> str:
         log.debug("no connection file: %s", type(error).__name__)
         return ""
     return found[1] if found else ""
-
-
-@functools.cache
-def _widget_class() -> type[Any]:
-    import anywidget
-    import traitlets
-
-    class ProgressLines(anywidget.AnyWidget):  # type: ignore[misc]
-        """See the module."""
-
-        _esm = STATIC / "progress.js"
-        _css = STATIC / "progress.css"
-        view = traitlets.Dict().tag(sync=True)
-
-        def set_state(self, sync_data: dict[str, Any]) -> None:
-            log.debug("the progress line ignores state from a front end: %d keys", len(sync_data))
-
-        def close(self) -> None:
-            # ipywidgets leaves the layout that it made with the widget; it would be saved with the notebook
-            layout, is_open = self.layout, self.comm is not None
-            super().close()
-            if is_open:
-                layout.close()
-
-        def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-            data, metadata = super()._repr_mimebundle_(**kwargs)
-            return data | {"text/plain": SAVED}, metadata
-
-    return ProgressLines

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.unit.widgets.seen import words
-from tusk_jupyter.widgets import connection_manager
+from tusk_jupyter.widgets import connection_manager, one_way
 from tusk_jupyter.widgets.connection_list import ConnectionList, ConnectionRow, GroupRow
 
 LIST = ConnectionList(
@@ -108,7 +108,7 @@ def test_a_message_is_not_routed_to_the_shell_that_opened_the_widget(widget):
 
 
 def test_the_files_ask_for_nothing_from_elsewhere():
-    for path in connection_manager.STATIC.iterdir():
+    for path in one_way.STATIC.iterdir():
         text = path.read_text()
         assert "http://" not in text, path
         assert "https://" not in text, path
