@@ -97,6 +97,35 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """The one edit that would correct a statement: ``text[start:end]`` becomes ``replacement``, all on one line.
+
+    ``text`` is that of the error's :class:`Place`. Who knows the statement alone counts in that, and moves it.
+    """
+
+    start: int
+    end: int
+    replacement: str
+
+    def moved(self, by: int) -> Correction:
+        """Return it as it is in a text that has ``by`` more characters before it."""
+        return Correction(self.start + by, self.end + by, self.replacement)
+
+    def line(self, text: str) -> tuple[int, str, str] | None:
+        """Return the 1-based number of the corrected line, and what it reads before and from the replacement on.
+
+        None where the edit is not on one line of ``text``.
+        """
+        start, end = self.start, self.end
+        if not 0 <= start <= end <= len(text) or "\n" in self.replacement or "\n" in text[start:end]:
+            return None
+        head = text[text.rfind("\n", 0, start) + 1 : start]
+        stop = text.find("\n", end)
+        tail = text[end : stop if stop >= 0 else None].rstrip("\r")
+        return text.count("\n", 0, start) + 1, head, self.replacement + tail
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorInfo:
     """The fields of a :class:`TuskError` as plain data: frozen, and JSON-serialisable through ``to_dict()``."""
 
@@ -114,6 +143,7 @@ class ErrorInfo:
     name: str | None = None
     duration_s: float | None = None
     diag: Diagnostic | None = None
+    corrected: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, lists and scalars that ``json.dumps`` takes."""
@@ -131,6 +161,7 @@ class TuskError(Exception):
     :param condition: the SQLSTATE's name in PostgreSQL's appendix A (``undefined_column``).
     :param position: 1-based character in the cell as typed.
     :param place: the text and offset that the panel's caret points at.
+    :param correction: the edit in the text of ``place`` that would correct it.
     :param diag: the whole server diagnostic.
     :param transaction: one sentence on what the transaction or session is now.
     :param facts: further rows of the panel, as (label, text).
@@ -152,6 +183,7 @@ class TuskError(Exception):
         condition: str | None = None,
         position: int | None = None,
         place: Place | None = None,
+        correction: Correction | None = None,
         diag: Diagnostic | None = None,
         transaction: str | None = None,
         facts: tuple[tuple[str, str], ...] = (),
@@ -170,6 +202,7 @@ class TuskError(Exception):
         self.condition = condition
         self.position = position
         self.place = place
+        self.correction = correction
         self.diag = diag
         self.transaction = transaction
         self.facts = tuple((label, clean(text)) for label, text in facts)
@@ -182,6 +215,14 @@ class TuskError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {k: v for k, v in self.__dict__.items() if k != "message" and not k.startswith("_")}
         return _rebuild, (type(self), self.message, fields)
+
+    @property
+    def corrected(self) -> str | None:
+        """The line of the cell as it would read with the correction, or None where there is none."""
+        if self.correction is None or self.place is None or self.place.internal:
+            return None
+        line = self.correction.line(self.place.text)
+        return line and f"{line[1]}{line[2]}"
 
     def info(self) -> ErrorInfo:
         """Return the error as a frozen record, for events, the history and the front end."""
@@ -200,6 +241,7 @@ class TuskError(Exception):
             name=self.name,
             duration_s=self.duration_s,
             diag=self.diag,
+            corrected=self.corrected,
         )
 
     def _render_traceback_(self) -> list[str]:

@@ -90,20 +90,29 @@ def notice(diag: Any) -> Diagnostic:
 
 
 def query_error(
-    diag: Diagnostic, *, kind: type[TuskError] | None = None, place: Place | None = None, statement: str | None = None
+    diag: Diagnostic,
+    *,
+    kind: type[TuskError] | None = None,
+    place: Place | None = None,
+    statement: str | None = None,
+    offset: int | None = None,
 ) -> TuskError:
-    """Return the error for a server's diagnostic: ``kind`` where the caller knows better, else by SQLSTATE."""
+    """Return the error for a server's diagnostic: ``kind`` where the caller knows better, else by SQLSTATE.
+
+    :param statement: as it was typed; ``offset`` is where in it the server's position is, if that is another.
+    """
     from tusk_jupyter import advice  # 20 ms of tables, for those who err
 
     diag = _without_passwords(diag, statement or "")
     sqlstate = diag.sqlstate or ""
     chosen = kind or _by_sqlstate(sqlstate)
+    typed = diag if offset is None else replace(diag, statement_position=offset + 1)
     return chosen(
         diag.message_primary or "the server gave no message",
         detail=diag.message_detail,
         hint=diag.message_hint,
         # cancels and time-outs have causes that only this side knows, so their class's advice is the better one
-        advice=None if kind is not None else advice.advice_for(diag.sqlstate, diag, statement=statement),
+        advice=None if kind is not None else advice.advice_for(diag.sqlstate, typed, statement=statement),
         sqlstate=diag.sqlstate,
         condition=advice.condition_name(diag.sqlstate) if diag.sqlstate else None,
         position=place.position if place is not None and not place.internal else None,

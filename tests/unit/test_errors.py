@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from tusk_jupyter import errors
-from tusk_jupyter.errors import Diagnostic, Place, QueryInterrupted, TuskError
+from tusk_jupyter.errors import Correction, Diagnostic, Place, QueryInterrupted, TuskError
 
 KINDS = {
     "connection": {
@@ -52,7 +52,7 @@ def test_the_docstring_draws_every_class():
 
 FULL = TuskError(
     "no", detail="d", hint="h", advice="a", sqlstate="42703", condition="undefined_column", position=3,
-    place=Place("select x", 2), diag=Diagnostic(severity="ERROR", statement_position=3), transaction="t",
+    place=Place("select x", 2), correction=Correction(7, 8, "y"), diag=Diagnostic(severity="ERROR", statement_position=3), transaction="t",
     facts=(("tried", "x"),), name="n", duration_s=1.5,
 )  # fmt: skip
 
@@ -63,6 +63,24 @@ def test_errors_travel_whole(again):
     assert type(same) is TuskError
     assert same.info() == FULL.info()
     assert same.place == FULL.place
+    assert same.correction == FULL.correction
+
+
+def test_info_has_the_corrected_line():
+    assert FULL.info().corrected == "select y"
+    assert TuskError("no", place=Place("select x", 7)).info().corrected is None
+    inside = Place("select x", 7, internal=True)
+    assert TuskError("no", place=inside, correction=Correction(7, 8, "y")).corrected is None
+
+
+def test_a_correction_is_of_one_line():
+    text = "%%sql\r\nselect a,\r\n\tb\r\nfrom t"
+    at = text.index("b")
+    assert Correction(0, 1, "total").moved(at).line(text) == (3, "\t", "total")
+    assert Correction(at, at, "c, ").line(text) == (3, "\t", "c, b")
+    assert Correction(len(text), len(text), " x").line(text) == (4, "from t", " x")
+    for start, end, new in [(at, at + 3, "x"), (at, at + 1, "x\ny"), (-1, 0, ""), (5, 4, ""), (0, len(text) + 1, "")]:
+        assert Correction(start, end, new).line(text) is None
 
 
 def test_info_is_frozen_and_json():

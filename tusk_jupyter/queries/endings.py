@@ -71,7 +71,7 @@ def server_error(delivery: Delivery, source: Source, stop: Stop) -> TuskError | 
     if (limit := struck.of_statement(diag, delivery.session, stop.elapsed_ms, asked=stop.sent)) is not None:
         return struck.error(diag, limit, place=place, statement=text)
     if diag.sqlstate != "57014":
-        return translate.query_error(diag, place=place, statement=text)
+        return translate.query_error(diag, place=place, statement=text, offset=_offset(diag, delivery))
     if stop.reason == "timeout":
         return _timed_out(stop, "Allow more with --timeout, or do less.", diag)
     error = translate.query_error(diag, kind=QueryCancelled, place=place, statement=text)
@@ -132,10 +132,15 @@ def too_large(overflow: Overflow) -> TuskError:
 def _place(diag: Diagnostic, delivery: Delivery, source: Source) -> Place | None:
     if diag.internal_query is not None and diag.internal_position is not None:
         return _masked_place(diag.internal_query, diag.internal_position - 1, internal=True)
+    offset = _offset(diag, delivery)
+    return None if offset is None else source.place(delivery.statement.start + offset)
+
+
+def _offset(diag: Diagnostic, delivery: Delivery) -> int | None:
+    """Return where in the statement as typed the server's position is, which counts in what was sent."""
     if diag.statement_position is None:
         return None
-    sent = max(0, diag.statement_position - 1 - delivery.prefix_length)
-    return source.place(delivery.statement.start + delivery.bound.offsets.to_source(sent))
+    return delivery.bound.offsets.to_source(max(0, diag.statement_position - 1 - delivery.prefix_length))
 
 
 def final_state(error: TuskError | None) -> str:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 
 from tusk_jupyter.advice.sqlstates import condition_name
 from tusk_jupyter.errors import Diagnostic, QueryCancelled, QueryInterrupted, TuskError
-from tusk_jupyter.widgets.excerpt import Excerpt, excerpt
+from tusk_jupyter.widgets.excerpt import Excerpt, corrected_line, excerpt
 from tusk_jupyter.widgets.markup import (
     BAD_EDGE,
     CODE,
@@ -148,12 +148,25 @@ def _panel(error: TuskError, said: tuple[tuple[str, str], ...], *, whole: bool) 
         excerpt=excerpt(error.place) if error.place else None,
         rows=tuple(_rows_of(error, cut_detail=_WHOLE if whole else _DETAIL)),
         context=cut(diag.context if diag else None, _SHORT),
-        advice=cut(error.advice, _SHORT),
+        advice=_advice(cut(error.advice, _SHORT), error),
         transaction=cut(error.transaction, _SHORT),
         said=said,
         stopped=isinstance(error, QueryCancelled),
         whole=whole,
     )
+
+
+def _advice(advice: str | None, error: TuskError) -> str | None:
+    """Return the advice with the corrected line behind it, where one edit would correct it."""
+    found = corrected_line(error.place, error.correction) if error.place and error.correction else None
+    if found is None:
+        return advice
+    number, line = found
+    code = line if "`" in line else f"`{line}`"
+    if not advice:
+        return f"Line {number} would read: {code}"
+    ended = advice.endswith((".", "!", "?", ":"))
+    return f"{advice} Line {number} would read: {code}" if ended else f"{advice}; line {number} would read: {code}"
 
 
 def _rows_of(error: TuskError, *, cut_detail: int) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tusk_jupyter.advice.tokens import token_at
 from tusk_jupyter.widgets.markup import LINE, MONO, MUTED, escape, masked, shown, tag
 
 if TYPE_CHECKING:
-    from tusk_jupyter.errors import Place
+    from tusk_jupyter.errors import Correction, Place
 
 REACH = 4_000
 WIDTH = 100
@@ -94,6 +94,21 @@ def excerpt(place: Place) -> Excerpt:
     after = _line(text, end + 1, text.find("\n", end + 1), 0)[0] if end + 1 < len(text) else None
     number = text.count("\n", 0, start) + 1
     return Excerpt(number, head, token, tail, pad, _whole(before), _whole(after), place.internal)
+
+
+def corrected_line(place: Place, correction: Correction) -> tuple[int, str] | None:
+    """Return the number of the line that a correction changes, and what it would read: safe to show, and cut.
+
+    It stands in a sentence, so it is not indented, and what is cut away is what is far from the edit.
+    """
+    if place.internal or (found := correction.line(place.text)) is None:
+        return None
+    number, head, tail = found
+    low = max(0, len(head) - REACH)
+    line = masked((head[low:] + tail)[: 2 * REACH])
+    head, tail = line[: len(head) - low].lstrip(), line[len(head) - low :].rstrip()
+    head, token, tail = _fit(head, tail[: len(correction.replacement)], tail[len(correction.replacement) :])
+    return number, _cells(head + token + tail, 0)[0]
 
 
 def _line(text: str, start: int, end: int, offset: int) -> tuple[str, int]:

@@ -6,7 +6,16 @@ import pytest
 
 from tests.unit.widgets.seen import first, tree, words
 from tusk_jupyter import errors
-from tusk_jupyter.errors import Diagnostic, Place, QueryCancelled, QueryFailed, QueryInterrupted, SslError, TuskError
+from tusk_jupyter.errors import (
+    Correction,
+    Diagnostic,
+    Place,
+    QueryCancelled,
+    QueryFailed,
+    QueryInterrupted,
+    SslError,
+    TuskError,
+)
 from tusk_jupyter.widgets.error_panel import ErrorPanel, everything
 
 CELL = "%%sql\nselect origin, count(*),\n       avg(dep_dely) as mean_delay\nfrom flights group by origin"
@@ -24,7 +33,8 @@ ERROR = QueryFailed(
     sqlstate="42703",
     diag=DIAG,
     place=Place(CELL, CELL.index("dep_dely")),
-    advice="`dep_delay` is in `flights`; line 3 would read: `avg(dep_delay) as mean_delay`",
+    advice="`dep_delay` is in `flights`",
+    correction=Correction(CELL.index("dep_dely"), CELL.index("dep_dely") + 8, "dep_delay"),
     transaction="The transaction (2 statements) is now failed: ROLLBACK, or ROLLBACK TO a savepoint.",
 )
 CANARY = "hunter2canary"
@@ -214,3 +224,38 @@ def test_everything_keeps_long_fields_longer():
 @pytest.mark.parametrize("foreign", ["http", "url(", "<script", "<style", "@import", "onclick"])
 def test_nothing_runs_and_nothing_comes_from_elsewhere(foreign):
     assert foreign not in ErrorPanel.from_error(ERROR).html()
+
+
+def advice_of(text, correction, advice="Look again.", **more):
+    error = QueryFailed("no", place=Place(text, correction.start, **more), correction=correction, advice=advice)
+    panel = ErrorPanel.from_error(error)
+    assert words(panel.html()).count("would read") == panel.text().count("would read")
+    return panel.text().split("ADVICE: ")[1]
+
+
+def test_the_corrected_line_follows_the_advice():
+    assert advice_of("%sql selct 1", Correction(5, 10, "select")) == "Look again. Line 1 would read: %sql select 1"
+    assert advice_of("select\n\t漢字,\tnmae\nfrom t", Correction(12, 16, "name"), "it is name") == (
+        "it is name; line 2 would read: 漢字,   name"
+    )
+    assert advice_of("select `a`", Correction(7, 10, '"a"')).endswith('would read: select "a"')
+
+
+def test_a_long_line_is_cut_far_from_the_correction():
+    text = f"select {'a, ' * 3000}b from {'t, ' * 3000}t"
+    at = text.index("b from")
+    said = advice_of(text, Correction(at, at + 1, "better"))
+    assert "a, better from t, t" in said
+    assert len(said) < 160
+    assert said.count("…") == 2
+
+
+def test_no_corrected_line_of_a_functions_query_or_of_two_lines():
+    assert "read" not in advice_of("select x", Correction(7, 8, "y"), internal=True)
+    assert "read" not in advice_of("select x\n, y", Correction(7, 11, "y"))
+
+
+def test_a_corrected_line_shows_no_password_and_nothing_that_acts():
+    said = advice_of(f"alter rol x password '{CANARY}' {HOSTILE}", Correction(6, 9, "role"))
+    assert CANARY not in said
+    assert SEEN in said
