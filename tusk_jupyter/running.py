@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import SshError, TuskError
     from tusk_jupyter.events import Events
+    from tusk_jupyter.queries.backslash import Called
     from tusk_jupyter.queries.delivery import Delivery, Options
-    from tusk_jupyter.queries.execution import Execution, Outcome
+    from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
     from tusk_jupyter.queries.partition import Parallel
     from tusk_jupyter.queries.progress import Wait
     from tusk_jupyter.queries.registry import Queries
@@ -93,6 +94,7 @@ def steps(
     options: CellOptions | None,
     ask: Callable[[str], Secret | None] | None,
     on_tick: Callable[[Execution], None] | None,
+    on_command: Callable[[Called, Deadline | None], Step] | None = None,
 ) -> Iterator[Step]:
     """Run a script statement by statement; see ``queries.script.Script.steps``."""
     chosen = options or CellOptions()
@@ -120,6 +122,7 @@ def steps(
             outcome,
             history=chosen.history,
         ),
+        on_command=on_command,
     )
     try:
         yield from script_run.steps()

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from tusk_jupyter.kernel_preferences import Unusable
     from tusk_jupyter.listening import Listen, Listened
     from tusk_jupyter.loading import Load, Loaded
-    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.backslash import Called
+    from tusk_jupyter.queries.execution import Deadline, Execution
     from tusk_jupyter.queries.listening import Collected
     from tusk_jupyter.queries.registry import Active
     from tusk_jupyter.queries.script import Names, Step
@@ -182,6 +183,7 @@ class Tusk(Reaching, SingletonConfigurable):
         options: CellOptions | None = None,
         ask: Callable[[str], Secret | None] | None = None,
         on_tick: Callable[[Execution], None] | None = None,
+        on_command: Callable[[Called, Deadline | None], Step] | None = None,
     ) -> Iterator[Step]:
         """Run a script on a connection's session, statement by statement; see ``queries.script.Script.steps``."""
         from tusk_jupyter import running
@@ -195,6 +197,7 @@ class Tusk(Reaching, SingletonConfigurable):
             options=options,
             ask=ask,
             on_tick=on_tick,
+            on_command=on_command,
         )
 
     def submit(

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tusk_jupyter.errors import InvalidInput
-from tusk_jupyter.queries import script, split
+from tusk_jupyter.queries import refusals, script, split
 
 if TYPE_CHECKING:
     from tusk_jupyter.queries.binding import Bound
@@ -40,7 +40,7 @@ def taken(source: Source, names: Names, *, is_read_only: bool) -> Names:
         raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
     bound: dict[Statement, Bound] = {}
     for statement in statements:
-        script.refuse(statement, is_read_only=is_read_only, within=False)
+        refusals.refuse(statement, is_read_only=is_read_only, within=False)
         conforming = statement.standard_conforming_strings
         found = script.bind(statement, names, source, standard_conforming_strings=conforming)
         bound[statement] = replace(found, values=tuple(map(_kept, found.values)))

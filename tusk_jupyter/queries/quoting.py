@@ -41,6 +41,11 @@ def quote_identifier(value: object) -> str:
     return ".".join('"' + _without_nul(part).replace('"', '""') + '"' for part in parts)
 
 
+def plain_text(value: object) -> str:
+    """Return what stands in the quotes of a literal, ``""`` for ``None``; :raises TypeError: as a literal does."""
+    return "" if value is None else _text(value)
+
+
 def _text(value: object) -> str:
     if isinstance(value, Enum):
         value = value.value

@@ -3,6 +3,9 @@
 The next statement is looked for only when the last one has ended, because a ``SET standard_conforming_strings``
 changes how the rest is to be read; the server reports that setting, so nobody has to guess it. One failure stops the
 script (``stop``), or is passed over (``continue``, ``savepoint``) and still fails the cell at its end.
+
+psql's backslash commands are parts of it like statements: counted, passed over when they fail, and what they do is the
+caller's (``on_command``). Only a script with a backslash is searched for them.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import logging
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout, TuskError
-from tusk_jupyter.queries import binding, classify, endings, lost, partition, read_only, split
+from tusk_jupyter.queries import backslash, binding, endings, lost, refusals, split
+from tusk_jupyter.queries.backslash import Called
 from tusk_jupyter.queries.delivery import Delivery
 from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
 from tusk_jupyter.queries.rows import RowSink
@@ -50,7 +54,8 @@ class Names:
 class Step:
     """A statement that has ended; ``more`` when another one follows, ``fatal`` when the script fails here.
 
-    ``tally`` is what is said of the whole script, when statements of it failed and were passed over.
+    ``tally`` is what is said of the whole script, when statements of it failed and were passed over. ``answer`` is what
+    a backslash command has returned that is no statement's result.
     """
 
     statement: Statement
@@ -59,6 +64,7 @@ class Step:
     more: bool
     fatal: bool = False
     tally: str | None = None
+    answer: Any = None
 
 
 @dataclass(slots=True)
@@ -74,6 +80,7 @@ class Script:
     on_start: Callable[[Execution], None] | None = None
     on_tick: Callable[[Execution], None] | None = None
     on_end: Callable[[Statement, Execution | None, Outcome], None] | None = None
+    on_command: Callable[[Called, Deadline | None], Step] | None = None
 
     def steps(self) -> Iterator[Step]:
         """Run the statements; yield each with its outcome, failed ones too.
@@ -81,19 +88,19 @@ class Script:
         :raises TuskError: the failure that stops the script, or at its end the last one that was passed over.
         :raises QueryInterrupted: after a kernel interrupt.
         """
-        script = self.source.script
-        self._refuse_nul(script)
-        self._refuse_other_than_one_result()
-        self._refuse_undivided()
-        statement, position = self._next(0)
-        if statement is None:
+        refusals.refuse_script(
+            self.source, self.options, conforming=lambda: self._conforming, commands=self.on_command is not None
+        )
+        part, position = self._next(0)
+        if part is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
         done, failures, failed = 0, [], []
         deadline = self._deadline()
-        while statement is not None:
-            execution, outcome = self._run(statement, deadline)
+        while part is not None:
+            step = self._do(part, deadline)
+            statement, execution, outcome = step.statement, step.execution, step.outcome
             following, position = self._next(position)
-            if self.on_end is not None:
+            if self.on_end is not None and part is statement:
                 self.on_end(statement, execution, outcome)
             if outcome.error is None:
                 done += 1
@@ -101,17 +108,17 @@ class Script:
                 failures.append(outcome.error)
                 failed.append(done + len(failures))
                 stops = self._stops(execution, outcome)
-                self._count(outcome.error, done=done, failed=failed, position=statement.end, stops=stops)
+                self._count(outcome.error, done=done, failed=failed, position=part.end, stops=stops)
                 if following is None or stops:
                     # what it said before it failed can still be shown
-                    yield Step(statement, execution, outcome, more=False, fatal=True)
+                    yield replace(step, more=False, fatal=True)
                     self._raise(execution, outcome.error)
             last = following is None
             tally = self._tally(done, failed) if last and failed else None
-            yield Step(statement, execution, outcome, more=not last, fatal=last and bool(failures), tally=tally)
+            yield replace(step, more=not last, fatal=last and bool(failures), tally=tally)
             if following is not None and execution is not None and execution.interrupted:
-                raise self._interrupted_after(statement)
-            statement = following
+                raise self._interrupted_after(part.end)
+            part = following
         if failures:
             raise failures[-1]
         destination = self.options.destination
@@ -121,9 +128,32 @@ class Script:
                 advice="The statements have run. --to is for one that returns rows, such as SELECT or … RETURNING.",
             )
 
-    def _next(self, position: int) -> tuple[Statement | None, int]:
-        conforming = self.session.parameter("standard_conforming_strings") != "off"
-        return split.next_statement(self.source.script, position, standard_conforming_strings=conforming)
+    @property
+    def _conforming(self) -> bool:
+        return self.session.parameter("standard_conforming_strings") != "off"
+
+    def _next(self, position: int) -> tuple[Statement | Called | None, int]:
+        script, conforming = self.source.script, self._conforming
+        if "\\" in script:
+            return backslash.next_part(script, position, standard_conforming_strings=conforming)
+        return split.next_statement(script, position, standard_conforming_strings=conforming)
+
+    def _rest(self, position: int) -> int:
+        """Return how many statements and commands follow."""
+        script, conforming = self.source.script[position:], self._conforming
+        divide = backslash.divide if "\\" in script else split.split
+        return len(divide(script, standard_conforming_strings=conforming))
+
+    def _do(self, part: Statement | Called, deadline: Deadline | None) -> Step:
+        if not isinstance(part, Called):
+            return Step(part, *self._run(part, deadline), more=True)
+        assert self.on_command is not None  # noqa: S101 - the script would have been refused
+        try:
+            return self.on_command(part, deadline)
+        except TuskError as error:
+            error.transaction = error.transaction or lost.transaction_sentence(self.session.transaction)
+            statement = part.statement or split.Statement(part.text, part.start, part.end, ())
+            return Step(statement, None, Outcome(None, error, self.session.transaction, "failed"), more=True)
 
     def _deadline(self) -> Deadline | None:
         """Return the end of the cell's time, which begins when this side is ready to take rows."""
@@ -169,11 +199,12 @@ class Script:
         return execution, outcome
 
     def _bind(self, statement: Statement) -> binding.Bound:
-        refuse(statement, is_read_only=self.options.read_only, within=self.session.transaction_status != "IDLE")
+        refusals.refuse(
+            statement, is_read_only=self.options.read_only, within=self.session.transaction_status != "IDLE"
+        )
         if (taken := self.names.bound.get(statement)) is not None:
             return taken
-        conforming = self.session.parameter("standard_conforming_strings") != "off"
-        return bind(statement, self.names, self.source, standard_conforming_strings=conforming)
+        return bind(statement, self.names, self.source, standard_conforming_strings=self._conforming)
 
     def _stops(self, execution: Execution | None, outcome: Outcome) -> bool:
         if self.on_error == "stop" or self.session.lost is not None:
@@ -183,10 +214,9 @@ class Script:
         return self.session.transaction_status == "INERROR"
 
     def _count(self, error: TuskError, *, done: int, failed: list[int], position: int, stops: bool) -> None:
-        conforming = self.session.parameter("standard_conforming_strings") != "off"
-        rest = split.split(self.source.script[position:], standard_conforming_strings=conforming)
-        if done + len(rest) + len(failed) > 1:
-            counts = f"{done} done, {len(failed)} failed, {len(rest)} {'not run' if stops else 'to come'}"
+        rest = self._rest(position)
+        if done + rest + len(failed) > 1:
+            counts = f"{done} done, {len(failed)} failed, {rest} {'not run' if stops else 'to come'}"
             if self.on_error != "stop":
                 counts += f" (failed: {_listed(failed)})"
             error.facts = (*error.facts, ("statements", counts))
@@ -199,10 +229,9 @@ class Script:
             return said
         return f"{said}; the transaction is open, and keeps what those in it have done"
 
-    def _interrupted_after(self, statement: Statement) -> QueryInterrupted:
+    def _interrupted_after(self, position: int) -> QueryInterrupted:
         """Return what an interrupt raises that a statement was faster than: the others do not run."""
-        conforming = self.session.parameter("standard_conforming_strings") != "off"
-        rest = len(split.split(self.source.script[statement.end :], standard_conforming_strings=conforming))
+        rest = self._rest(position)
         error = QueryCancelled(
             f"interrupted: the statement had finished, {rest} after it {'was' if rest == 1 else 'were'} not run"
         )
@@ -213,39 +242,6 @@ class Script:
         if execution is not None and execution.interrupted:
             raise QueryInterrupted(error)
         raise error
-
-    def _refuse_other_than_one_result(self) -> None:
-        destination = self.options.destination
-        if destination is None:
-            return
-        conforming = self.session.parameter("standard_conforming_strings") != "off"
-        statements = split.split(self.source.script, standard_conforming_strings=conforming)
-        queries = sum(map(classify.reads_only_shape, statements))
-        if queries > 1:
-            raise InvalidInput(
-                f"{queries} statements return rows, and {destination.shown!r} can hold those of one",
-                advice="Nothing was run. Put the others into a cell of their own.",
-            )
-        if statements and not any(map(classify.may_return_rows, statements)):
-            raise InvalidInput(
-                f"no statement returns rows: there is nothing to write to {destination.shown!r}",
-                advice="Nothing was run. --to is for a statement that returns rows, such as SELECT or … RETURNING.",
-            )
-
-    def _refuse_undivided(self) -> None:
-        if self.options.parallel is not None:
-            conforming = self.session.parameter("standard_conforming_strings") != "off"
-            statements = split.split(self.source.script, standard_conforming_strings=conforming)
-            partition.check(statements, self.options.parallel)
-
-    def _refuse_nul(self, script: str) -> None:
-        if (at := script.find("\0")) >= 0:
-            place = self.source.place(at)
-            raise InvalidInput(
-                f"the text holds a NUL character, at position {place.position}",
-                advice="Nothing was run: PostgreSQL would read the statement only up to there. Remove it.",
-                position=place.position,
-            )
 
 
 def bind(statement: Statement, names: Names, source: Source, *, standard_conforming_strings: bool) -> binding.Bound:
@@ -271,24 +267,3 @@ def _listed(numbers: list[int]) -> str:
         shown.append(f"{len(numbers) - MOST_LISTED} more")
     *before, last = shown
     return f"{', '.join(before)} and {last}" if before else last
-
-
-def refuse(statement: Statement, *, is_read_only: bool, within: bool) -> None:
-    """Refuse, before anything is sent, what would harm the session or the promise of read-only.
-
-    :param within: whether a transaction is open, as one is in ``with tusk.transaction()``.
-    """
-    copying = classify.copies_stdin_or_stdout(statement)
-    if copying is not None:
-        way = "FROM STDIN" if copying == "in" else "TO STDOUT"
-        other = (
-            "%tusk load NAME --to TABLE for a DataFrame or a file, or COPY … FROM a file that the server can read"
-            if copying == "in"
-            else "SELECT: its rows come back as a DataFrame, whose to_csv writes a file"
-        )
-        raise InvalidInput(f"COPY {way} has no stream to work with in a cell", advice=f"Nothing was run. Use {other}.")
-    if is_read_only and (reason := read_only.refusal(statement, within=within)) is not None:
-        raise InvalidInput(
-            f"this connection is read-only: {reason}",
-            advice=read_only.advice(statement),
-        )

@@ -15,12 +15,17 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tusk_jupyter.lexer import WHITESPACE, Kind, significant, token_at, tokens, upper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WORDS = 8
 _SHORT = 10_000  # characters: a loop comes again with the same text, and a script of megabytes is not to be kept
 _LANDMARK = re.compile(r"['\"$;]|--|/\*")
+_BACKSLASH = re.compile(r"['\"$\\]|--|/\*")
 _ROUTINES = (("CREATE", "FUNCTION"), ("CREATE", "PROCEDURE"))
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -74,6 +79,17 @@ def split(script: str, *, standard_conforming_strings: bool = True) -> list[Stat
         standard_conforming_strings = standard_conforming_strings if after is None else after
         statement, start = next_statement(script, start, standard_conforming_strings=standard_conforming_strings)
     return found
+
+
+def backslashes(script: str, start: int, stop: int, *, standard_conforming_strings: bool = True) -> Iterator[int]:
+    """Yield where backslashes stand in ``script[start:stop]`` that are in no quotes and no comment."""
+    while landmark := _BACKSLASH.search(script, start, stop):
+        at = landmark.start()
+        if landmark[0] == "\\":
+            yield at
+            start = at + 1
+        else:
+            start = _past(script, start, at, standard_conforming_strings)
 
 
 def standard_conforming_strings_after(statement: Statement) -> bool | None:
