@@ -18,7 +18,9 @@ PURE = [
     "literals",
     "magics/arguments",
     "magics/manager_form",
+    "magics/line_words",
     "magics/options",
+    "magics/places",
     "queries/split",
     "queries/classify",
     "queries/partition",
@@ -57,7 +59,7 @@ AT_LOAD = {
     "queries", "queries.registry", "results", "results.recent", "storage", "storage.database", "storage.departed",
     "storage.failures", "storage.files", "storage.filesystem", "storage.handle", "storage.integrity",
     "storage.migrations", "storage.opening", "storage.preferences", "storage.reading", "storage.schema",
-    "storage.transaction", "storage.writer", "magics", "magics.aliases", "magics.idle_transactions",
+    "storage.transaction", "storage.writer", "magics", "magics.aliases", "magics.completer", "magics.idle_transactions",
     "magics.keychain_wait", "magics.load", "magics.output",
 }
 # 1 to 2 ms each, where IPython has not imported them

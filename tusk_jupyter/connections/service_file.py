@@ -34,6 +34,19 @@ def get(conninfo: Conninfo, keyword: str, environ: Mapping[str, str] | None = No
     return None
 
 
+def names(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return the services that the files name, each once."""
+    found: dict[str, None] = {}
+    for path in _files(os.environ if environ is None else environ):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        lines = (raw.strip() for raw in text.splitlines())
+        found.update((line[1:-1], None) for line in lines if line.startswith("[") and line.endswith("]"))
+    return list(found)
+
+
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:
     if own := environ.get("PGSERVICEFILE"):
         yield Path(own)

@@ -74,21 +74,32 @@ class CellRequest:
 
 def _options(*more: Option, magic: str) -> Options:
     return Options(
-        Option(("-o", "--out"), "out", identifier),
-        Option(("--params",), "params", identifier),
-        Option(("--limit",), "limit", whole_number),
-        Option(("--timeout",), "timeout_s", parse_duration),
-        Option(("--format",), "format", one_of("pandas", "arrow", "polars", "rows")),
-        Option(("--exact",), "exact"),
-        Option(("--to",), "to", file_name),
-        Option(("--parallel",), "parallel", whole_number),
-        Option(("--split",), "split", str),
-        Option(("--bg",), "bg"),
-        Option(("--on-error",), "on_error", one_of("stop", "continue", "savepoint")),
-        Option(("--quiet",), "quiet"),
-        Option(("--no-history",), "history", value=False),
-        Option(("-l", "--connections"), "connections"),
-        Option(("-x", "--close"), "close", str),
+        Option(("-o", "--out"), "out", identifier, meaning="assign to a variable, display nothing", takes="variable"),
+        Option(
+            ("--params",),
+            "params",
+            identifier,
+            meaning="a mapping that parameters are taken from first",
+            takes="mapping",
+        ),
+        Option(("--limit",), "limit", whole_number, meaning="return at most so many rows"),
+        Option(("--timeout",), "timeout_s", parse_duration, meaning="deadline for the whole cell: 30s, 5min"),
+        Option(("--format",), "format", one_of("pandas", "arrow", "polars", "rows"), meaning="what is returned"),
+        Option(("--exact",), "exact", meaning="numeric as Decimal"),
+        Option(("--to",), "to", file_name, meaning="write the rows to a .parquet, .csv or .arrow file", takes="file"),
+        Option(("--parallel",), "parallel", whole_number, meaning="read in so many parts at once"),
+        Option(("--split",), "split", str, meaning="the column that divides it for --parallel"),
+        Option(("--bg",), "bg", meaning="run in the background, return a job at once"),
+        Option(
+            ("--on-error",),
+            "on_error",
+            one_of("stop", "continue", "savepoint"),
+            meaning="what several statements do when one fails",
+        ),
+        Option(("--quiet",), "quiet", meaning="no status line"),
+        Option(("--no-history",), "history", value=False, meaning="keep it out of the history"),
+        Option(("-l", "--connections"), "connections", meaning="list the connections"),
+        Option(("-x", "--close"), "close", str, meaning="close a connection", takes="active"),
         *more,
         magic=magic,
         hints=_NOT_HERE,
@@ -97,10 +108,16 @@ def _options(*more: Option, magic: str) -> Options:
 
 CELL_OPTIONS = _options(magic="%%sql")
 LINE_OPTIONS = _options(
-    Option(("-f", "--file"), "file", str),
-    Option(("--persist",), "persist", identifier),
-    Option(("--persist-replace",), "persist_replace", identifier),
-    Option(("--append",), "append", identifier),
+    Option(("-f", "--file"), "file", str, meaning="run a script file", takes="file"),
+    Option(("--persist",), "persist", identifier, meaning="make a table of a data frame", takes="frame"),
+    Option(
+        ("--persist-replace",),
+        "persist_replace",
+        identifier,
+        meaning="put a data frame into its table in place of what is there",
+        takes="frame",
+    ),
+    Option(("--append",), "append", identifier, meaning="append a data frame to its table", takes="frame"),
     magic="%sql",
 )
 

@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from tusk_jupyter import errors
 from tusk_jupyter.errors import QueryCancelled, QueryInterrupted, TuskError
 from tusk_jupyter.magics.aliases import SqlMagic
+from tusk_jupyter.magics.completer import Completer
 from tusk_jupyter.magics.idle_transactions import IdleTransactions
 from tusk_jupyter.magics.keychain_wait import KeychainWait
 from tusk_jupyter.magics.output import CellOutput
@@ -38,6 +39,7 @@ class TuskMagics(Magics):  # type: ignore[misc]
         super().__init__(shell)
         self.tusk = tusk
         self.idle = IdleTransactions(tusk)
+        self.completer = Completer(shell, tusk, self)
         self.output = CellOutput(
             shell,
             notices=tusk.take_notices,
@@ -148,6 +150,7 @@ def load(shell: Any) -> None:
     tusk.credentials.tell_waits(KeychainWait(magics.output))
     shell.configurables.append(tusk)
     shell.events.register("post_run_cell", magics.output.after_cell)
+    magics.completer.install()
     shell.display_formatter.ipython_display_formatter.for_type_by_name(*_JOB, magics.show_job)
     if shell.find_cell_magic("sql") is not None or shell.find_line_magic("sql") is not None:
         line = "another extension has %%sql: use %%tsql, or %tusk take-sql to make %%sql ours"
@@ -170,6 +173,7 @@ def unload(shell: Any) -> None:
         return
     for connection in magics.tusk.open_transactions():
         magics.output.say(f"the open transaction on {connection.name} is rolled back", tone="warn")
+    magics.completer.close()
     shell.events.unregister("post_run_cell", magics.output.after_cell)
     shell.display_formatter.ipython_display_formatter.pop(".".join(_JOB), None)
     for kind in ("line", "cell"):

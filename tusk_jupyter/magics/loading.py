@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.loading import Load
-from tusk_jupyter.magics.options import next_word, unquoted
+from tusk_jupyter.magics.options import Option, Options, next_word, unquoted
 from tusk_jupyter.queries.load_plan import table_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 USAGE = "%tusk load NAME|FILE --to TABLE [--append|--replace|--upsert KEY] [--connection NAME]"
 _FILES = (".parquet", ".csv", ".arrow")
+LOAD_OPTIONS = Options(
+    Option(("--to",), "table", str, meaning="the table: schema.table", takes="relation"),
+    Option(("--create",), "create", meaning="make the table; refuse one that exists"),
+    Option(("--append",), "append", meaning="add to what is there"),
+    Option(("--replace",), "replace", meaning="empty the table and fill it anew"),
+    Option(("--upsert",), "upsert", str, meaning="update the rows of these keys, insert the others"),
+    Option(("--connection",), "connection", str, meaning="into that database", takes="connection"),
+    magic="%tusk load",
+)
 _FLAGS: dict[str, Mode] = {"--create": "create", "--append": "append", "--replace": "replace", "--upsert": "upsert"}
 
 
@@ -62,10 +71,10 @@ def _parse(line: str) -> tuple[list[str], dict[str, str]]:
             words.append(word)
             continue
         name, equals, value = word.partition("=")
-        _known(name)
+        option = _known(name)
         if name in given:
             raise InvalidInput(f"{name} is given twice")
-        if name in {"--to", "--upsert", "--connection"}:
+        if option.read is not None:
             if not equals:
                 value, position = next_word(line, position)
             if not value:
@@ -75,12 +84,12 @@ def _parse(line: str) -> tuple[list[str], dict[str, str]]:
         given[name] = value
 
 
-def _known(name: str) -> None:
-    names = [*_FLAGS, "--to", "--connection"]
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=3)
-        offer = f"Did you mean {' or '.join(near)}?" if near else USAGE
-        raise InvalidInput(f"%tusk load has no option {name!r}", advice=f"Nothing was loaded. {offer}")
+def _known(name: str) -> Option:
+    if (option := LOAD_OPTIONS.get(name)) is not None:
+        return option
+    near = difflib.get_close_matches(name, LOAD_OPTIONS.names, n=3)
+    offer = f"Did you mean {' or '.join(near)}?" if near else USAGE
+    raise InvalidInput(f"%tusk load has no option {name!r}", advice=f"Nothing was loaded. {offer}")
 
 
 def _key(text: str) -> tuple[str, ...]:

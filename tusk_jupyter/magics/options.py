@@ -23,12 +23,23 @@ _WORD = re.compile(r"""(?:[^\s"']+|"[^"]*"|(?<==)'(?:[^'\\]|\\.)*'|'[^']*')+""")
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its names, the attribute it sets, and how its value is read (``None``: a flag)."""
+    """One option: its names, the attribute it sets, and how its value is read (``None``: a flag).
+
+    ``meaning`` is what completion says of it, ``takes`` what completion offers as its value: connection, file, folder,
+    variable, relation, cluster … where the words of :func:`one_of` do not say it.
+    """
 
     names: tuple[str, ...]
     field: str
     read: Callable[[str], Any] | None = None
     value: Any = True
+    meaning: str = ""
+    takes: str = ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words its value is one of; none where it may be anything."""
+        return self.read.choices if isinstance(self.read, OneOf) else ()
 
 
 class Options:
@@ -44,6 +55,10 @@ class Options:
     def names(self) -> list[str]:
         """Every spelling, for completion and for near names."""
         return list(self._by_name)
+
+    def get(self, name: str) -> Option | None:
+        """Return the option of that name."""
+        return self._by_name.get(name)
 
     def take(self, line: str, start: int) -> tuple[Option, Any, int]:
         """Read the option at ``start``; return it, its value and where the line goes on.
@@ -118,15 +133,22 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Read one of a few words."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Reads one of a few words."""
 
-    def read(text: str) -> str:
-        if text not in choices:
-            raise InvalidInput(f"{text!r} is none of {', '.join(choices)}")
+    choices: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        """Return the word; :raises InvalidInput: for any other."""
+        if text not in self.choices:
+            raise InvalidInput(f"{text!r} is none of {', '.join(self.choices)}")
         return text
 
-    return read
+
+def one_of(*choices: str) -> OneOf:
+    """Read one of a few words."""
+    return OneOf(choices)
 
 
 def identifier(text: str) -> str:

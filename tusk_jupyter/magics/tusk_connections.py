@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
 
-_ACTIONS = """
+ACTIONS = """
 use NAME · disconnect [NAME] · test NAME · save [NAME] · rename NAME NEW · duplicate NAME [NEW] · delete NAME ·
 color NAME COLOR|none · move NAME GROUP|/ · groups · group add|rename|move|order|color|delete PATH … ·
 import PATH · export PATH
@@ -43,7 +43,7 @@ class ConnectionCommands(Commands):
             near = difflib.get_close_matches(action, actions, n=1)
             offer = f"Did you mean {near[0]}? " if near else ""
             raise InvalidInput(
-                f"%tusk connections {action}: not understood", advice=f"{offer}There are: {' '.join(_ACTIONS.split())}"
+                f"%tusk connections {action}: not understood", advice=f"{offer}There are: {' '.join(ACTIONS.split())}"
             )
         return self._call(f"connections {action}", actions[action], list(words))
 

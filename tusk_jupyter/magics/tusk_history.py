@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     from tusk_jupyter.storage.snippets import Snippet, Snippets
 
 HISTORY_OPTIONS = Options(
-    Option(("--failed",), "failed"),
-    Option(("--connection",), "connection", str),
-    Option(("--limit",), "limit", whole_number),
+    Option(("--failed",), "failed", meaning="only those that failed"),
+    Option(("--connection",), "connection", str, meaning="of this connection only", takes="connection"),
+    Option(("--limit",), "limit", whole_number, meaning="at most so many"),
     magic="%tusk history",
 )
 CLEAR_OPTIONS = Options(
-    Option(("--connection",), "connection", str), Option(("--yes",), "yes"), magic="%tusk history clear"
+    Option(("--connection",), "connection", str, meaning="of this connection only", takes="connection"),
+    Option(("--yes",), "yes", meaning="do delete them"),
+    magic="%tusk history clear",
 )
-SAVE_OPTIONS = Options(Option(("--replace",), "replace"), magic="%tusk snippet save")
+SAVE_OPTIONS = Options(
+    Option(("--replace",), "replace", meaning="in place of the one of that name"), magic="%tusk snippet save"
+)
 _MASK = "****"
 
 

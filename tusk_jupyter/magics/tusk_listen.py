@@ -38,9 +38,9 @@ def count(text: str) -> int:
 
 
 LISTEN_OPTIONS = Options(
-    Option(("--timeout",), "timeout_s", parse_duration),
-    Option(("--count",), "count", count),
-    Option(("--connection",), "connection", str),
+    Option(("--timeout",), "timeout_s", parse_duration, meaning="collect that long: 30s"),
+    Option(("--count",), "count", count, meaning="until so many have come"),
+    Option(("--connection",), "connection", str, meaning="listen there", takes="connection"),
     magic="%tusk listen",
 )
 

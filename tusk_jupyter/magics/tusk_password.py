@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.secret import Secret
 
-PASSWORD_OPTIONS = Options(Option(("--connection",), "connection", str), magic="%tusk password")
+PASSWORD_OPTIONS = Options(
+    Option(("--connection",), "connection", str, meaning="on that server", takes="connection"), magic="%tusk password"
+)
 _USAGE = "%tusk password [ROLE] [--connection NAME]"
 
 

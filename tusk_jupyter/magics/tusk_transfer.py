@@ -28,12 +28,12 @@ _FORMATS = ("jupysql", "odbc", "service", "pgadmin", "tusk")
 _JUPYSQL = "~/.jupysql/connections.ini"
 _LARGEST = 10_000_000
 IMPORT_OPTIONS = Options(
-    Option(("--format",), "format", one_of(*_FORMATS)),
-    Option(("--replace",), "replacing"),
-    Option(("--dry-run",), "dry_run"),
+    Option(("--format",), "format", one_of(*_FORMATS), meaning="what the file is, where its name does not say"),
+    Option(("--replace",), "replacing", meaning="in place of those of the same name"),
+    Option(("--dry-run",), "dry_run", meaning="show what would be saved, save nothing"),
     magic="%tusk connections import",
 )
-EXPORT_OPTIONS = Options(Option(("--force",), "force"), magic="%tusk connections export")
+EXPORT_OPTIONS = Options(Option(("--force",), "force", meaning="replace a file"), magic="%tusk connections export")
 
 
 def import_connections(tusk: Tusk, words: Sequence[str]) -> tuple[StatusLine, WideTable]:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 USAGE = "%tusk watch SECONDS [--until EXPR] [--count N] [--connection NAME] SQL"
 LEAST_S = 0.1
 WATCH_OPTIONS = Options(
-    Option(("--until",), "until", str),
-    Option(("--count",), "count", count),
-    Option(("--connection",), "connection", str),
+    Option(("--until",), "until", str, meaning="SQL over the columns that ends it when true"),
+    Option(("--count",), "count", count, meaning="so many runs"),
+    Option(("--connection",), "connection", str, meaning="run it there", takes="connection"),
     magic="%tusk watch",
 )
 

@@ -1,0 +1,108 @@
+"""Completion and inspection in one place of a cell: the line of a magic, a parameter, or SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.magics import first_line, notebook_names
+from tusk_jupyter.magics.first_line import moved
+from tusk_jupyter.magics.line_choices import Known
+from tusk_jupyter.magics.line_words import read
+from tusk_jupyter.schema.catalog import Catalog
+from tusk_jupyter.schema.suggestions import Suggestions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.magics.line_words import Reading
+    from tusk_jupyter.magics.places import Place
+    from tusk_jupyter.schema.suggestions import Inspection, Suggestion
+    from tusk_jupyter.tusk import Tusk
+
+
+class Completing:
+    """Answers for one kernel; holds nothing but what was read from ``tusk.db`` a moment ago."""
+
+    def __init__(self, tusk: Tusk, shell: Any) -> None:
+        self._tusk = tusk
+        self._shell = shell
+        self._known = Known(tusk, self._names, self._catalog)
+
+    def complete(self, place: Place) -> Suggestions:
+        """Return what could stand at the cursor, in offsets of the cell."""
+        if place.magic == "tusk_connect":
+            return moved(first_line.on_connect(*_line(place), self._known), place.start)
+        found, reading, sql = self._of_line(place)
+        if sql is None:
+            return moved(found, place.start)
+        return moved(self._of_sql(place.text[sql : place.end], place.cursor - sql, reading), sql)
+
+    def inspect(self, place: Place) -> Inspection | None:
+        """Return what is known of what the cursor is on."""
+        del place
+        return None
+
+    def _of_line(self, place: Place) -> tuple[Suggestions, Reading, int | None]:
+        """Return what could stand on the line; with where the SQL begins instead where the cursor is in it."""
+        line, cursor = _line(place)
+        if place.magic == "tusk":
+            return self._of_tusk(place)
+        if cursor > len(line):
+            whole = first_line.on_sql(line, len(line), self._known, is_cell=place.is_cell)[1]
+            return Suggestions(0, 0), whole, _sql_start(place, whole)
+        found, reading = first_line.on_sql(line, cursor, self._known, is_cell=place.is_cell)
+        if found is None:
+            return Suggestions(0, 0), reading, _sql_start(place, reading)
+        if reading.at.kind == "word" and (reading.typed or not place.is_cell) and not reading.typed.startswith("-"):
+            sql = self._of_sql(reading.typed, len(reading.typed), reading)
+            items = (*found.items, *sql.items) if sql.start == 0 else found.items
+            found = Suggestions(found.start, found.end, items)
+        return found, reading, None
+
+    def _of_tusk(self, place: Place) -> tuple[Suggestions, Reading, int | None]:
+        from tusk_jupyter.magics.tusk import WITH_SQL
+        from tusk_jupyter.magics.tusk_watch import WATCH_OPTIONS
+
+        line, cursor = _line(place)
+        reading = read(line, min(cursor, len(line)), WATCH_OPTIONS, sql=True)
+        if reading.before[:1] == WITH_SQL and (cursor > len(line) or reading.at.kind == "sql"):
+            return Suggestions(0, 0), reading, _sql_start(place, reading)
+        return first_line.on_tusk(line, min(cursor, len(line)), self._known, self._relations), reading, None
+
+    def _of_sql(self, text: str, cursor: int, reading: Reading) -> Suggestions:
+        found = notebook_names.suggestions(text, cursor, self._names())
+        if found is not None:
+            return found
+        del reading
+        return Suggestions(cursor, cursor)
+
+    def _relations(self, typed: str, connection: str | None) -> tuple[Suggestion, ...]:
+        del typed, connection
+        return ()
+
+    def _catalog(self, name: str | None) -> Catalog:
+        connection = self._connection(name)
+        del connection
+        return Catalog()
+
+    def _connection(self, name: str | None) -> Connection | None:
+        """Return an open connection; never opens one."""
+        if name is None:
+            return self._tusk.connections.current
+        return next((one for one in self._tusk.connections.active() if one.name == name), None)
+
+    def _names(self) -> Mapping[str, object]:
+        return notebook_names.bindable([self._shell.user_ns], getattr(self._shell, "user_ns_hidden", ()))
+
+
+def _line(place: Place) -> tuple[str, int]:
+    """Return the first line behind the magic's name, and the cursor in it; beyond its end where it is below."""
+    return place.text[place.start : place.line_end], place.cursor - place.start
+
+
+def _sql_start(place: Place, reading: Reading) -> int:
+    """Return where the SQL begins: on the line, or below it."""
+    if reading.at.kind == "sql":
+        return place.start + reading.at.start
+    return min(place.line_end + 1, place.end)
