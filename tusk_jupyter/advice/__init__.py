@@ -5,7 +5,8 @@ with its advice exists within 10 ms (1 µs from the table, 5 ms with the longest
 the catalog (did-you-mean) replaces this advice where it knows better: it is an error's ``advice`` argument, this is its
 default.
 
-Server messages are translated, so nothing is decided on them. The one exception is 42501, where only the message names
+Server messages are translated, so nothing is decided on them; what one code means is told apart by where in the
+server it was raised. The one exception is 42501, where only the message names
 the object: an English one gives the GRANT, any other the general advice. Names go into advice quoted as PostgreSQL
 quotes them, so that what is shown can be run. Backticks mark what can be typed.
 """
@@ -16,6 +17,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.advice.foreign_words import FUNCTIONS, VALUES
+from tusk_jupyter.advice.origins import BY_ORIGIN
 from tusk_jupyter.advice.slip_words import RESERVED, Place, place_of
 from tusk_jupyter.advice.slips import slip
 from tusk_jupyter.advice.sqlstates import condition_name
@@ -62,7 +64,11 @@ def advice_for(sqlstate: str | None, diag: Diagnostic, *, statement: str | None 
         return None
     writer = _WRITERS.get(sqlstate)
     special = writer(diag, statement or "") if writer else None
-    return special or BY_CODE.get(sqlstate) or BY_CLASS.get(sqlstate[:2], OTHER)
+    return special or _of_origin(sqlstate, diag) or BY_CODE.get(sqlstate) or BY_CLASS.get(sqlstate[:2], OTHER)
+
+
+def _of_origin(sqlstate: str, diag: Diagnostic) -> str | None:
+    return BY_ORIGIN.get((sqlstate, diag.source_function or "")) or BY_ORIGIN.get((sqlstate, diag.source_file or ""))
 
 
 def _place(diag: Diagnostic, statement: str) -> Place | None:

@@ -2,74 +2,25 @@
 
 A table, because most advice needs nothing but the code. What can be said better with the statement or the server's
 fields at hand is in :mod:`tusk_jupyter.advice`, which comes here for the rest. Backticks mark what can be typed; the
-panel shows it as code, and drops the marks in the text twin. Every class of PostgreSQL's appendix A has an entry, and
-none repeats what the server's own message says already.
+panel shows it as code, and drops the marks in the text twin. None repeats what the server's own message says already.
 """
 
 from __future__ import annotations
 
-BY_CLASS = {
-    "00": "Nothing failed: the statement completed.",
-    "01": "It is a warning; the statement was run. Look whether the result is what you meant.",
-    "02": "Nothing matched. Check the condition, or whether the rows are visible to this transaction yet.",
-    "03": "Wait for the statement that runs, or stop it.",
-    "08": "The connection broke. The next cell gets a new session; look whether the last statement took effect.",
-    "09": "A trigger failed while it ran: CONTEXT says which, and its function is where to look.",
-    "0A": "PostgreSQL, or this version of it, does not do that. `select version()` says which one this is.",
-    "0B": "A transaction cannot begin here: end the open one with `COMMIT` or `ROLLBACK` first.",
-    "0F": "The locator is not valid any more; read the large object again in the same transaction.",
-    "0L": "Who grants must hold the right WITH GRANT OPTION; the owner of the object always does.",
-    "0P": "The role cannot be used like this. `select rolname from pg_roles` lists the roles there are.",
-    "0Z": "`GET STACKED DIAGNOSTICS` works only inside an EXCEPTION block.",
-    "10": "The XQuery expression got an argument it cannot use: check the XPath and the document.",
-    "20": "No branch of the CASE matched: give it an `ELSE`.",
-    "21": (
-        "More rows than one came where one is wanted: narrow it down, or take one with `limit 1` and an `order by`."
-    ),
-    "22": (
-        "A value does not fit what is done with it. Look at the values with a `select` first, or cast them explicitly."
-    ),
-    "23": "The table refuses the row. Correct the value, or look at the constraint that is named.",
-    "24": "The cursor is not open, or not on a row: `OPEN` or `FETCH` first. Cursors end with their transaction.",
-    "25": "The transaction is not in a state for this: end it with `COMMIT` or `ROLLBACK`, then run it again.",
-    "26": "There is no prepared statement of that name in this session: `select name from pg_prepared_statements`.",
-    "27": (
-        "A row was changed by the command's own trigger: do that change in an AFTER trigger, or return the new row."
-    ),
-    "28": "The server refuses this user. Check the user name, and with the administrator the server's `pg_hba.conf`.",
-    "2B": "Others hold this right from you: add `CASCADE` to take it from them too.",
-    "2D": "`COMMIT` and `ROLLBACK` work in a procedure only if it was called outside a transaction.",
-    "2F": "The function did what it was not declared for; CONTEXT says where.",
-    "34": "There is no cursor of that name: `select name from pg_cursors`. Cursors end with their transaction.",
-    "38": "Code in the server failed; CONTEXT says in which function.",
-    "39": "A function broke the rules for the way it was called; CONTEXT says which one.",
-    "3B": (
-        "There is no such savepoint in this transaction: `SAVEPOINT name` sets one, and it ends with the transaction."
-    ),
-    "3D": "There is no such database on this server: `select datname from pg_database` lists them.",
-    "3F": "There is no such schema here: `select nspname from pg_namespace` lists them. Look at spelling and case.",
-    "40": "The transaction was undone by the server: run it again from its `BEGIN`.",
-    "42": "The statement does not fit the database: check spelling, types and rights of what is named.",
-    "44": (
-        "The view accepts only rows that it would show (WITH CHECK OPTION): change the values, or write to the table."
-    ),
-    "53": "The server has run out of something: do less at once, or ask its administrator.",
-    "54": "The statement is beyond a fixed limit of PostgreSQL: split it into smaller ones.",
-    "55": "The object is not in a state for this now: look who uses it in `pg_stat_activity`.",
-    "57": "Somebody, or the server itself, stopped this. Look whether it was meant before you run it again.",
-    "58": "The server's operating system refused something: its administrator finds the cause in the server's log.",
-    "72": "The snapshot was too old: run the query again in a new transaction.",
-    "F0": "The server's configuration is wrong: its administrator finds the line in the server's log.",
-    "HV": "The foreign server failed, or its options do not fit: `select * from pg_foreign_server` shows them.",
-    "P0": "Code in the server raised this itself; CONTEXT says in which function and line.",
-    "XX": (
-        "This is a fault of the server or an extension, not of the statement. Keep everything it said (`%tusk "
-        "errverbose`) for its administrator."
-    ),
-}
+from tusk_jupyter.advice.class_texts import BY_CLASS
+
+__all__ = ["BY_CLASS", "BY_CODE", "OTHER"]
 
 BY_CODE = {
+    "08P01": (
+        "The statement and its values do not fit together: as many values as it has `$1`, `$2` …; `:name` counts "
+        "for you."
+    ),
     "0A000": BY_CLASS["0A"],
+    "0LP01": (
+        "That cannot be granted like this: a role is no member of its own members, and GRANT OPTION is not for PUBLIC."
+    ),
+    "20000": "No branch of the CASE matched: give it an `ELSE`.",
     "21000": (
         "A row of the target was hit twice, or a subquery gave several rows: make its rows unique (`distinct "
         "on`), or compare with `in` instead of `=`."
@@ -85,13 +36,34 @@ BY_CODE = {
         "No such day or time exists, or day and month are swapped (`show datestyle`): write `2026-11-21`, or say "
         "the format with `to_date(value, 'DD.MM.YYYY')`."
     ),
+    "22009": "A time zone's distance is at most 15:59, as in `+02:00`; a name says it better: `Europe/Vienna`.",
+    "2200H": (
+        "The sequence has no numbers left: `ALTER SEQUENCE … MAXVALUE` (or `AS bigint`) gives it more, `CYCLE` "
+        "begins anew."
+    ),
+    "2200M": (
+        "The text is no XML document: it needs exactly one outer element, all elements closed. DETAIL shows where"
+        " it breaks."
+    ),
+    "2200N": "The text is no XML: every element is closed and `&` is `&amp;`. DETAIL shows where it breaks.",
+    "22011": "The length of a part must not be negative: `greatest(n, 0)` keeps it at 0.",
     "22012": "Divide by `nullif(divisor, 0)`: the result is then NULL where the divisor is 0.",
+    "22013": "A window's frame begins and ends at a distance of 0 or more.",
+    "2201F": "A root of a negative number, or 0 to a negative power, has no value: filter those out first.",
+    "2201G": "`width_bucket` wants two different bounds and at least one bucket.",
+    "2201W": "LIMIT takes a number from 0 on; NULL is no limit.",
+    "2201X": "OFFSET takes a number from 0 on.",
     "22021": "The bytes are no text in the database's encoding: convert them first, or store them as `bytea`.",
     "22023": "A parameter is outside of what the function takes: check its arguments.",
+    "22026": "The bits must be as many as the column has: `value::bit(n)` pads or cuts.",
     "2202E": "The array's dimensions do not match: every sub-array needs the same length.",
     "22025": "An escape sequence is incomplete: double the backslash, or say `ESCAPE ''` for LIKE.",
     "2201B": "The regular expression is not valid: escape what is meant as text, e.g. `\\(`, or use `position()`.",
     "2201E": "A logarithm needs an argument above 0: filter the others out first.",
+    "2202H": "A sample is between 0 and 100 per cent.",
+    "22033": "The array has no such element: without `strict` the path finds nothing instead of failing.",
+    "22036": 'The jsonpath wants a number there: filter with `? (@.type() == \\"number\\")` first.',
+    "2203A": "The object has no such key: without `strict` the path finds nothing instead of failing.",
     "22P02": (
         "The text does not read as the type it is wanted in. Look for the value that is different, e.g. an empty "
         "text: `nullif(value, '')::int` makes it NULL."
@@ -106,6 +78,10 @@ BY_CODE = {
     "23505": "A row with this key is there already: change the key, update that row, or skip it with `ON CONFLICT`.",
     "23514": "The row breaks a check of the table: correct its values.",
     "23P01": "The row overlaps one that is there already: change its range, or the other row's.",
+    "24000": (
+        "The cursor is not on a row that can be changed: FETCH one first; its query must be of one table, without"
+        " grouping."
+    ),
     "25001": (
         "This cannot run inside a transaction: end it with `COMMIT` or `ROLLBACK`, and run this as a cell's only "
         "statement."
@@ -123,12 +99,30 @@ BY_CODE = {
         "The transaction was idle for too long, and the server ended the session: run it again from its `BEGIN`."
     ),
     "25P04": "The transaction took longer than `transaction_timeout`: run it again in smaller parts.",
+    "26000": (
+        "There is no such prepared statement in this session: `select name, statement from "
+        "pg_prepared_statements` lists them."
+    ),
+    "27000": (
+        "A BEFORE trigger changed the row that it was called for: set fields of NEW there, and do the rest in an "
+        "AFTER trigger."
+    ),
     "28000": (
         "The server does not let this user in from here: check user, database and TLS, and with the administrator "
         "the server's `pg_hba.conf`."
     ),
     "28P01": "User name or password is wrong: connect again with `-W` to be asked for the password.",
     "2BP01": "Other objects need it: DETAIL names them. Drop those first, or all together with `CASCADE`.",
+    "2D000": "`COMMIT` in a procedure works only if `CALL` stands outside of a transaction: end the open one first.",
+    "2F005": "The function came to its end without RETURN: every branch needs one.",
+    "34000": (
+        "There is no such cursor: `select name from pg_cursors`. It ends with its transaction, unless it is `WITH"
+        " HOLD`."
+    ),
+    "3B001": (
+        "There is no such savepoint in this transaction: `SAVEPOINT name` sets one; ROLLBACK TO an earlier one "
+        "removes it."
+    ),
     "3D000": BY_CLASS["3D"],
     "3F000": (
         "There is no such schema here: `select nspname from pg_namespace` lists them. Unquoted names are lower "
@@ -181,6 +175,7 @@ BY_CODE = {
         "find it with `select schemaname, tablename from pg_tables`."
     ),
     "42P02": "The statement has a `$n` that got no value: write parameters as `:name`.",
+    "42P03": "There is a cursor of this name: `CLOSE` it first.",
     "42P04": "The database is there already: connect to it, or choose another name.",
     "42P05": "A prepared statement of this name is there already: `DEALLOCATE` it first.",
     "42P06": "The schema is there already: `CREATE SCHEMA IF NOT EXISTS` skips it.",
@@ -192,6 +187,9 @@ BY_CODE = {
         "columns, and `select distinct` can be ordered only by what it selects."
     ),
     "42P13": "The function's definition contradicts itself: check its arguments, result and language.",
+    "42P15": (
+        "CREATE SCHEMA makes only what is in it: leave out the other schema's name, or run a statement of its own."
+    ),
     "42P16": "The table's definition contradicts itself: check its keys, its inheritance and its columns.",
     "42P17": "The object's definition cannot work: functions in an index or a generated column must be IMMUTABLE.",
     "42P18": "The parameter's type is not clear from the statement: say it, as in `:name::text`.",
@@ -199,6 +197,9 @@ BY_CODE = {
     "42P20": "A window function belongs into SELECT or ORDER BY: filter on it in an outer query.",
     "42P21": "The collations differ: say which one holds with `COLLATE`.",
     "42P22": 'No collation is determined: say one with `COLLATE`, e.g. `column collate "C"`.',
+    "44000": (
+        "The view accepts only rows that it would show (WITH CHECK OPTION): change the values, or write to the table."
+    ),
     "53100": "The server's disk is full: its administrator must free space. What was committed is safe.",
     "53200": (
         "The server is out of memory: let the statement do less, or lower `work_mem` for this session; "
