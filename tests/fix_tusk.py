@@ -94,9 +94,17 @@ def tusk(monkeypatch, tmp_path):
     monkeypatch.setenv("TUSK_DATA_DIR", str(tmp_path / "tusk"))
     tusk_jupyter.Tusk.clear_instance()
     state = tusk_jupyter.Tusk.instance()
+    # most tests count connections; those of the catalog, and all real kernels, have it read as users do
+    state.schemas.in_background = False
     yield state
     state.close()
     tusk_jupyter.Tusk.clear_instance()
+
+
+@pytest.fixture
+def reading(tusk):
+    """Let the catalog of a connection be read in the background, as it is in a kernel."""
+    tusk.schemas.in_background = True
 
 
 @pytest.fixture

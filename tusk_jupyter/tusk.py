@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.role_password import PasswordSet
     from tusk_jupyter.running import CellOptions
     from tusk_jupyter.saving import Saved
+    from tusk_jupyter.schema.registry import Schemas
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
     from tusk_jupyter.storage.integrity import DatabaseHealth
@@ -81,7 +82,12 @@ class Tusk(Reaching, SingletonConfigurable):
         super().__init__(**kwargs)
         self.events = Events()
         self.credentials = Credentials()
-        self.connections = Connections(credentials=self.credentials, events=self.events, on_disconnect=self.mark)
+        self.connections = Connections(
+            credentials=self.credentials,
+            events=self.events,
+            on_disconnect=self._disconnected,
+            on_session=lambda connection: self.schemas.begin(connection),  # noqa: PLW0108 - not made yet
+        )
         self.queries = Queries()
         self.interrupt_due = False
         self.results = RecentResults()
@@ -104,6 +110,13 @@ class Tusk(Reaching, SingletonConfigurable):
         from tusk_jupyter.queries.watching import Watching
 
         return Watching(connections=self.connections, events=self.events)
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        """What is known of the databases that are connected."""
+        from tusk_jupyter.schema.registry import Schemas
+
+        return Schemas(events=self.events)
 
     @property
     def storage(self) -> Database:
@@ -164,12 +177,19 @@ class Tusk(Reaching, SingletonConfigurable):
         left = [] if announced else [connection.id for connection in self.open_transactions()]
         if "watching" in self.__dict__:
             self.watching.close()
+        if "schemas" in self.__dict__:
+            self.schemas.close()
         self.connections.close()
         self.credentials.clear()
         self.events.close()
         self.results.clear()
         self.files.close(left=left)
         atexit.unregister(self._exit)
+
+    def _disconnected(self, connection: Connection) -> None:
+        self.mark(connection)
+        if "schemas" in self.__dict__:
+            self.schemas.drop(connection)
 
     # -- running --------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,15 @@ class Work(Protocol):
 class Connection:
     """One named connection of this kernel; ``close()`` ends it."""
 
-    def __init__(self, name: str, target: Target, *, credentials: Credentials, events: Events) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        *,
+        credentials: Credentials,
+        events: Events,
+        on_session: Callable[[Connection], object] | None = None,
+    ) -> None:
         self.id = target.saved_id or str(uuid.uuid4())
         self.name = name
         self._login = Login(target, connection_id=self.id, name=name, credentials=credentials)
@@ -66,6 +74,7 @@ class Connection:
         self._untold: tuple[str, ...] = ()
         self.error: TuskError | None = None
         self._events = events
+        self._on_session = on_session
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._pool: ConnectionPool | None = None
@@ -191,6 +200,8 @@ class Connection:
         self._untold = (*filter(None, (info.waited,)), *info.greeted)
         self.pool.is_direct = info.pooler is None
         self._change("connected")
+        if self._on_session is not None:
+            self._on_session(self)
         return session
 
     @property

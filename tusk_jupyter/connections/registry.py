@@ -27,10 +27,16 @@ class Connections:
     """Connect, find, use, disconnect."""
 
     def __init__(
-        self, *, credentials: Credentials, events: Events, on_disconnect: Callable[[Connection], object]
+        self,
+        *,
+        credentials: Credentials,
+        events: Events,
+        on_disconnect: Callable[[Connection], object],
+        on_session: Callable[[Connection], object] | None = None,
     ) -> None:
         self._credentials = credentials
         self._on_disconnect = on_disconnect
+        self._on_session = on_session
         self._events = events
         self._lock = threading.RLock()
         self._by_name: dict[str, Connection] = {}
@@ -77,7 +83,11 @@ class Connections:
         if name is not None and known is not None and not _same(known.target, target):
             raise _taken(name, known)
         connection = known or Connection(
-            name or target.conninfo.redacted(), target, credentials=self._credentials, events=self._events
+            name or target.conninfo.redacted(),
+            target,
+            credentials=self._credentials,
+            events=self._events,
+            on_session=self._on_session,
         )
         connection.session(ask)
         if known is None and name is None:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from tusk_jupyter.schema.packed import Keys
+
 PARTS = ("schemas", "relations", "columns", "keys", "types", "functions", "names")  # in the order they are read
 
 
@@ -157,7 +159,7 @@ class Catalog:
     loaded: frozenset[str] = frozenset()
     schemas: Mapping[str, Schema] = field(default_factory=dict, repr=False)
     by_schema: Mapping[str, Mapping[str, Relation]] = field(default_factory=dict, repr=False)
-    keys: tuple[Key, ...] = field(default=(), repr=False)
+    keys: tuple[Key, ...] | Keys = field(default=(), repr=False)
     functions_by_name: Mapping[str, tuple[Function, ...]] = field(default_factory=dict, repr=False)
     types: tuple[Type, ...] = field(default=(), repr=False)
     casts: frozenset[tuple[str, str, str]] = field(default=frozenset(), repr=False)  # source, target, e | a | i
@@ -189,10 +191,14 @@ class Catalog:
 
     def keys_of(self, relation: Relation) -> tuple[Key, ...]:
         """Return a relation's own constraints."""
+        if not isinstance(self.keys, tuple):
+            return self.keys.of(relation)
         return self._keys.get((relation.schema, relation.name), ())
 
     def references_to(self, relation: Relation) -> tuple[Key, ...]:
         """Return the foreign keys that refer to a relation."""
+        if not isinstance(self.keys, tuple):
+            return self.keys.to(relation)
         return self._references.get((relation.schema, relation.name), ())
 
     def type(self, name: str) -> Type | None:

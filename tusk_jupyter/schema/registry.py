@@ -1,0 +1,73 @@
+"""What is known of the databases of this kernel's connections: ``Tusk.schemas``.
+
+``catalog(connection)`` never waits and never fails: what is not known yet is not in it. Reading begins when a session
+is opened. In a forked child nothing is known: neither the readers' threads nor their connections are there.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter.connections import forking
+from tusk_jupyter.schema.cache import EMPTY, SchemaCache
+
+if TYPE_CHECKING:
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.events import Events
+    from tusk_jupyter.schema.catalog import Catalog
+
+_LEAST = 2
+
+
+class Schemas:
+    """The caches of all connections; ``close()`` ends them."""
+
+    def __init__(self, *, events: Events) -> None:
+        self._events = events
+        self._lock = threading.Lock()
+        self._closed = False
+        self.in_background = True
+        self._caches: weakref.WeakKeyDictionary[Connection, SchemaCache] = weakref.WeakKeyDictionary()
+        forking.watch(self)
+
+    def catalog(self, connection: Connection) -> Catalog:
+        """Return what is known of a connection's database now, as its session sees it; from any thread."""
+        cache = self._caches.get(connection)
+        return cache.catalog(connection.live_session) if cache is not None else EMPTY
+
+    def cache(self, connection: Connection) -> SchemaCache:
+        """Return the cache of a connection, made where there is none."""
+        with self._lock:
+            cache = self._caches.get(connection)
+            if cache is None:
+                cache = self._caches[connection] = SchemaCache(connection, self._events)
+            return cache
+
+    def begin(self, connection: Connection) -> None:
+        """Read in the background what a connection's database has; at once, and nothing here fails."""
+        if self.in_background and not self._closed and connection.target.limits.pool_size >= _LEAST:
+            self.cache(connection).read()
+
+    def drop(self, connection: Connection) -> None:
+        """Forget a connection that is closed."""
+        with self._lock:
+            cache = self._caches.pop(connection, None)
+        if cache is not None:
+            cache.close()
+
+    def close(self) -> None:
+        """End the reading of all; closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            caches = list(self._caches.values())
+            self._caches.clear()
+        for cache in caches:
+            cache.close()
+
+    def forget(self) -> list[Any]:
+        """Know nothing, in a forked child."""
+        self._lock = threading.Lock()
+        self._caches = weakref.WeakKeyDictionary()
+        return []
