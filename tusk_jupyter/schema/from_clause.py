@@ -51,6 +51,7 @@ class Source:
     before: str = "FROM"
     using: tuple[str, ...] = ()
     ordinality: bool = False
+    lateral: bool = False
     is_target: bool = False
 
     @property
@@ -79,8 +80,10 @@ def sources_of(items: Sequence[Item]) -> list[Source]:
         elif item.word == "USING" and found and at < len(items) and items[at].word == "()":
             found[-1] = replace(found[-1], using=_names(items[at]))
         elif before and item.word not in _PASSED:
-            new, at = _source(items, at - 1, before, kind)
-            found.extend(new)
+            start = at - 1
+            new, at = _source(items, start, before, kind)
+            lateral = start > 0 and items[start - 1].word == "LATERAL"
+            found.extend(replace(one, lateral=lateral) for one in new)
             before = "" if new else before
     return found
 

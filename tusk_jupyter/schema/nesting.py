@@ -126,3 +126,20 @@ def _leave_open(group: _Open, level: list[Item], end: int) -> list[Item]:
         group.inside.append(group.sign)
         group.inside.extend(level)
     return group.inside
+
+
+def levels(text: str, tokens: Iterable[Token]) -> list[list[Item]]:
+    """Return the levels that are open at the end of ``tokens``, the innermost last; closed groups are one item."""
+    open_levels: list[list[Item]] = [[]]
+    for token in tokens:
+        item = _item(text, token)
+        if item.word in _CLOSES:
+            if len(open_levels) > 1 and open_levels[-2][-1].word == _CLOSES[item.word]:
+                inside = open_levels.pop()
+                sign = open_levels[-1].pop()
+                open_levels[-1].append(sign._replace(end=item.end, word=sign.word + item.word, inside=inside))
+            continue
+        open_levels[-1].append(item)
+        if item.word in {"(", "["}:
+            open_levels.append([])
+    return open_levels

@@ -131,7 +131,7 @@ def _of_part(part: Sequence[Item], path: Sequence[Query], catalog: Catalog, dept
         return ()
     if part[-1].word == "*" and (len(part) == 1 or part[-2].word == "."):
         return _star(part, path, catalog, depth)
-    name, kind = _named(part), _type(part, path, catalog, depth)
+    name, kind = name_of(part), _type(part, path, catalog, depth)
     return (Column(name, kind),)
 
 
@@ -151,7 +151,7 @@ def _star(part: Sequence[Item], path: Sequence[Query], catalog: Catalog, depth: 
     return found
 
 
-def _named(part: Sequence[Item]) -> str:
+def name_of(part: Sequence[Item]) -> str:
     """Return the name that PostgreSQL gives an output (``FigureColname`` in ``parse_target.c``)."""
     last = part[-1]
     before = part[-2].word if len(part) > 1 else ""

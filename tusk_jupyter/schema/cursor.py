@@ -1,0 +1,182 @@
+"""The cursor in SQL: the statement around it, the word being typed, and what it stands in.
+
+Every ``;`` divides, also one within parentheses: an unclosed one would otherwise swallow the rest of the cell, and what
+BEGIN ATOMIC and CREATE RULE hold are statements too. In the body of a function or of DO the statement around the cursor
+is one of the body's. Only a window around the cursor is read, because a cell may hold a megabyte of INSERTs: beyond it
+the text is taken up where a line begins, and of a long statement the beginning and what is near the cursor count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tusk_jupyter.lexer import Kind, Token, passed_over, significant, token_at, upper
+from tusk_jupyter.schema.nesting import folded, unquoted, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BEFORE, _AFTER = 128_000, 6_000
+_HEAD, _NEAR = 2_000, 6_000
+_OPENS_BLOCK = words("begin declare if elsif for foreach while loop exception when else")
+_DIVIDES_BODY = words("begin loop then else declare")
+_DOLLAR = re.compile(r"\$[^$]*\$")
+_NAMES = {Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What is at the cursor: a suggestion replaces ``text[start:end]``.
+
+    ``typed`` is what of the name is there already, out of its quotes; ``quote`` the sign that opens it: ``"`` of a
+    name, ``'`` of a literal. ``qualifier`` are the names before it, as in ``schema.table.``. ``before`` and ``after``
+    are the significant tokens of the statement without all of that. ``touches``: a token ends right at ``start``;
+    ``called``: a parenthesis follows.
+    """
+
+    text: str
+    start: int
+    end: int
+    typed: str = ""
+    quote: str = ""
+    qualifier: tuple[str, ...] = ()
+    before: tuple[Token, ...] = ()
+    after: tuple[Token, ...] = ()
+    touches: bool = False
+    called: bool = False
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The statement's tokens without the word at the cursor."""
+        return (*self.before, *self.after)
+
+
+def at_cursor(text: str, offset: int) -> Cursor | None:
+    """Return what is at ``offset``; None where nothing can be completed: in a comment, in a number."""
+    offset = max(0, min(offset, len(text)))
+    begin = text.find("\n", offset - _BEFORE, offset) + 1 if offset > _BEFORE else 0
+    return _at(text, begin, offset, len(text))
+
+
+def _at(text: str, begin: int, offset: int, limit: int) -> Cursor | None:
+    begin = _statement(text, begin, offset)
+    before = list(_near(text, begin, offset))
+    last = before[-1] if before and before[-1].end >= offset else None
+    if last is None or last.kind is Kind.SPACE or (last.end == offset and last.kind >= Kind.OPERATOR):
+        return _made(text, before, (offset, offset), limit)
+    inner = before[:-1]
+    if last.kind is Kind.COMMENT:
+        done = last.end == offset and last.closed and text.startswith("/*", last.start)
+        return _made(text, inner, (offset, offset), limit) if done else None
+    if last.kind in _NAMES:
+        return _name(text, inner, last, offset, limit)
+    if last.kind is Kind.STRING:
+        return _string(text, inner, last, offset, limit)
+    return None
+
+
+def _statement(text: str, begin: int, offset: int) -> int:
+    """Return where the statement begins that ``offset`` is in."""
+    at = begin
+    while at < offset:
+        at = passed_over(text, at, offset)
+        if at >= offset:
+            break
+        token = token_at(text, at)
+        at = token.end
+        if token.kind is Kind.PUNCTUATION and text[token.start] == ";" and token.end <= offset:
+            begin = at
+    return begin
+
+
+def _near(text: str, begin: int, offset: int) -> Iterator[Token]:
+    """Yield the tokens up to the one at ``offset``, of a long statement its head and what is near."""
+    at = begin
+    if offset - begin > _HEAD + _NEAR:
+        while at < begin + _HEAD:
+            yield token_at(text, at)
+            at = token_at(text, at).end
+        while at < offset - _NEAR:
+            at = max(passed_over(text, at, offset - _NEAR), token_at(text, at).end)
+    while at < offset:
+        token = token_at(text, at)
+        yield token
+        at = token.end
+
+
+def _name(text: str, before: list[Token], word: Token, offset: int, limit: int) -> Cursor | None:
+    if word.kind is Kind.IDENTIFIER:
+        return _made(text, before, (word.start, word.end), limit, folded(text[word.start : offset]))
+    if text[word.start] != '"':
+        return None  # U&"…"
+    end = _literal_end(text, word, offset)
+    typed = unquoted(text[word.start : offset], closed=word.end == offset and word.closed and offset > word.start + 1)
+    return _made(text, before, (word.start, end), limit, typed, quote='"')
+
+
+def _string(text: str, before: list[Token], string: Token, offset: int, limit: int) -> Cursor | None:
+    """Return the cursor in a literal: its own text, or in the body of a function that of the body."""
+    finished = string.closed and string.end == offset
+    if text[string.start] == "$":
+        dollar = _DOLLAR.match(text, string.start)
+        if finished or dollar is None or dollar.end() > offset or not _is_body(text, before):
+            return None
+        return _at(text, dollar.end(), offset, string.end - len(dollar[0]) * string.closed)
+    if finished or text[string.start] != "'":
+        return None
+    end = _literal_end(text, string, offset)
+    typed = text[string.start + 1 : offset].replace("''", "'")
+    return _made(text, before, (string.start, end), limit, typed, quote="'")
+
+
+def _literal_end(text: str, token: Token, offset: int) -> int:
+    """Return where quotes end: one on another line is the beginning of other quotes."""
+    broken = text.find("\n", offset, token.end)
+    return offset if broken >= 0 or not token.closed else token.end
+
+
+def _is_body(text: str, before: list[Token]) -> bool:
+    first = [upper(text, token) for token in before if token.kind > Kind.COMMENT][:4]
+    return first[:1] == ["DO"] or (first[:1] == ["CREATE"] and not {"FUNCTION", "PROCEDURE"}.isdisjoint(first))
+
+
+def _made(
+    text: str, found: list[Token], span: tuple[int, int], limit: int, typed: str = "", *, quote: str = ""
+) -> Cursor:
+    start, end = span
+    touches = bool(found) and found[-1].end == start and found[-1].kind > Kind.COMMENT
+    before = [token for token in found if token.kind > Kind.COMMENT]
+    qualifier: list[str] = []
+    while not quote.startswith("'") and len(before) > 1 and _is_dot(text, before[-1]) and before[-2].kind in _NAMES:
+        token = before[-2]
+        part = text[token.start : token.end]
+        qualifier.insert(0, unquoted(part) if token.kind is Kind.QUOTED_IDENTIFIER else folded(part))
+        del before[-2:]
+    before = _in_block(text, before)
+    after = tuple(_after(text, end, min(limit, end + _AFTER)))
+    called = bool(after) and after[0].start == end and text[end] == "("
+    return Cursor(text, start, end, typed, quote, tuple(qualifier), tuple(before), after, touches, called)
+
+
+def _is_dot(text: str, token: Token) -> bool:
+    return token.kind is Kind.PUNCTUATION and text[token.start : token.end] == "."
+
+
+def _after(text: str, begin: int, limit: int) -> Iterator[Token]:
+    for token in significant(text, begin):
+        if token.start >= limit or (token.kind is Kind.PUNCTUATION and text[token.start] == ";"):
+            return
+        yield token
+
+
+def _in_block(text: str, before: list[Token]) -> list[Token]:
+    """Leave out what opens a block of PL/pgSQL before the statement; in plain SQL nothing does."""
+    if not before or upper(text, before[0]) not in _OPENS_BLOCK:
+        return before
+    found = [upper(text, token) for token in before]
+    for n in range(len(found) - 1, -1, -1):
+        if found[n] in _DIVIDES_BODY and "CASE" not in found[:n]:
+            return before[n + 1 :]
+    return before
