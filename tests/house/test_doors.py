@@ -48,6 +48,10 @@ PURE = [
     "advice/__init__",
     "advice/slips",
     "advice/sqlstates",
+    "schema/inspection",
+    "schema/sheets",
+    "schema/synopses",
+    "widgets/sheet",
 ]
 IMPURE = {"psycopg", "psycopg_pool", "sqlite3", "IPython", "ipywidgets", "anywidget", "keyring", "threading", "asyncssh"}
 HEAVY = {"pandas", "pyarrow", "numpy", "ipywidgets", "anywidget", "keyring", "asyncssh", "psycopg", "psycopg_pool"}

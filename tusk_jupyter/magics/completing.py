@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.magics import first_line, notebook_names
+from tusk_jupyter.magics.arguments import CELL_OPTIONS, LINE_OPTIONS
+from tusk_jupyter.magics.connect_line import CONNECT_OPTIONS
 from tusk_jupyter.magics.first_line import moved
 from tusk_jupyter.magics.line_choices import Known
 from tusk_jupyter.magics.line_words import read
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.magics.line_words import Reading
+    from tusk_jupyter.magics.options import Options
     from tusk_jupyter.magics.places import Place
     from tusk_jupyter.schema.suggestions import Inspection, Suggestion
     from tusk_jupyter.tusk import Tusk
@@ -40,8 +43,32 @@ class Completing:
 
     def inspect(self, place: Place) -> Inspection | None:
         """Return what is known of what the cursor is on."""
-        del place
-        return None
+        from tusk_jupyter.magics import inspecting
+
+        line, cursor = _line(place)
+        options = self._options(place)
+        reading = read(line, min(cursor, len(line)), options, sql=place.magic != "tusk_connect")
+        takes_sql = place.magic == "sql" or reading.before[:1] == ("watch",)
+        if takes_sql and (cursor > len(line) or reading.at.kind == "sql"):
+            sql = _sql_start(place, reading)
+            catalog = self._catalog(_named(place, reading))
+            return inspecting.of_sql(place.text[sql : place.end], place.cursor - sql, self._names(), catalog)
+        if place.magic == "tusk" and not reading.before:
+            return inspecting.of_subcommand(line[reading.at.start : reading.at.end])
+        return inspecting.of_line(reading, self._known, options, line)
+
+    @staticmethod
+    def _options(place: Place) -> Options | None:
+        """Return the options of the line that the cursor is on."""
+        if place.magic == "tusk_connect":
+            return CONNECT_OPTIONS
+        if place.magic == "sql":
+            return CELL_OPTIONS if place.is_cell else LINE_OPTIONS
+        from tusk_jupyter.magics import tusk_words
+
+        line, _ = _line(place)
+        words = read(line, len(line), None).before or (line.strip(),)
+        return tusk_words.options_of(words) if words[0] else None
 
     def _of_line(self, place: Place) -> tuple[Suggestions, Reading, int | None]:
         """Return what could stand on the line; with where the SQL begins instead where the cursor is in it."""
@@ -106,3 +133,10 @@ def _sql_start(place: Place, reading: Reading) -> int:
     if reading.at.kind == "sql":
         return place.start + reading.at.start
     return min(place.line_end + 1, place.end)
+
+
+def _named(place: Place, reading: Reading) -> str | None:
+    """Return the connection that the first line names."""
+    if place.magic == "sql":
+        return next(iter(reading.before), None)
+    return first_line.connection_named(place.text[place.start : place.line_end])

@@ -88,7 +88,7 @@ def on_tusk(line: str, cursor: int, known: Known, relations: Relations) -> Sugge
         return found
     takes = tusk_words.takes(reading.before)
     if takes in {"relation", "function"}:
-        return _at(reading, relations(reading.typed, _connection(line, options)))
+        return _at(reading, relations(reading.typed, connection_named(line)))
     items = tusk_words.words_of(reading.before, known, reading.typed)
     if options is not None and not reading.typed:
         items += option_names(options, reading.given)
@@ -129,10 +129,8 @@ def values_of(option: Option, known: Known, typed: str) -> list[Suggestion]:
     return line_choices.choices(option.takes, known, typed)
 
 
-def _connection(line: str, options: Options | None) -> str | None:
-    """Return the connection that the line names with ``--connection``."""
-    if options is None or options.get("--connection") is None:
-        return None
+def connection_named(line: str) -> str | None:
+    """Return the connection that a line names with ``--connection``."""
     match = re.search(r"(?<!\S)--connection(?:=|\s+)(\S+)", line)
     return match[1].strip("\"'") if match else None
 

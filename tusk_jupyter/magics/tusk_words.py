@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,13 @@ def subcommands() -> list[Suggestion]:
 def help_of(name: str) -> str:
     """Return what a subcommand does, from its docstring."""
     return _documented(name)[1].replace("``", "")
+
+
+def documentation_of(name: str) -> list[str]:
+    """Return all that the docstring of a subcommand says, without its marks; nothing where there is none."""
+    method = getattr(TuskCommands, f"do_{name.replace('-', '_')}", None)
+    paragraphs = inspect.cleandoc(method.__doc__ or "").split("\n\n") if method is not None else []
+    return [" ".join(paragraph.replace("``", "").split()) for paragraph in paragraphs]
 
 
 def options_of(words: Sequence[str]) -> Options | None:
