@@ -215,3 +215,43 @@ def _from_stanzas(text: str) -> tuple[str, str] | None:
 
 def _alternative(stem: str, name: str) -> bool:
     return re.fullmatch(re.escape(name) + r"(_\d+)?", stem) is not None
+
+
+# what pg_regress sets: the styles are not ISO, so that nothing can rely on it
+DATABASE_SETTINGS = {
+    "lc_messages": "C", "lc_monetary": "C", "lc_numeric": "C", "lc_time": "C", "bytea_output": "hex",
+    "timezone_abbreviations": "Default", "timezone": "America/Los_Angeles", "datestyle": "Postgres, MDY",
+    "intervalstyle": "postgres_verbose",
+}  # fmt: skip
+
+
+def prepare(server) -> int:
+    """Make the database as pg_regress makes it; return the server's major version."""
+    import psycopg
+
+    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
+        conn.execute("create database regression template template0")
+        for setting, value in DATABASE_SETTINGS.items():
+            conn.execute(f"alter database regression set {setting} = '{value}'")
+        return conn.info.server_version // 10_000
+
+
+@pytest.fixture(scope="session")
+def regression_database(regression_suite, make_server):
+    """A server whose database ``regression`` is what the suite leaves when psql has run it: for all who only read."""
+    server = make_server()
+    prepare(server)
+    directory = str(regression_suite.lend_to_server(server.root))
+    environment = {
+        **os.environ,
+        "PG_ABS_SRCDIR": directory, "PG_ABS_BUILDDIR": directory, "PG_LIBDIR": "$libdir", "PG_DLSUFFIX": ".so",
+    }  # fmt: skip
+    hidden = [f"--set={name}=on" for name in ("HIDE_TABLEAM", "HIDE_TOAST_COMPRESSION")]
+    for name in regression_suite.files:
+        script = regression_suite.root / "sql" / f"{name}.sql"
+        # its errors are wanted: what it leaves is what counts
+        subprocess.run(
+            [server.bin / "psql", "-X", "-q", *hidden, "-f", script, server.conninfo("regression")],
+            check=True, env=environment, cwd="/", timeout=120, stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+    return server

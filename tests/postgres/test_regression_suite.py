@@ -16,22 +16,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pandas as pd
-import psycopg
 import pytest
 
 import tusk_jupyter
+from tests.fix_regress import prepare
 from tests.psql_input import Connect, PsqlInput
 from tusk_jupyter.errors import AuthenticationFailed, InvalidInput, QueryFailed, TuskError
 
 # counted on PostgreSQL 15: 42,258 statements, 15,142 results, 5,304 errors, 1,233 carets that psql shows too
 STATEMENTS, RESULTS, CARETS = 42_000, 15_000, 1_200
 MAJOR = 15
-DATABASE_SETTINGS = {
-    # what pg_regress sets: the styles are not ISO, so that nothing can rely on it
-    "lc_messages": "C", "lc_monetary": "C", "lc_numeric": "C", "lc_time": "C", "bytea_output": "hex",
-    "timezone_abbreviations": "Default", "timezone": "America/Los_Angeles", "datestyle": "Postgres, MDY",
-    "intervalstyle": "postgres_verbose",
-}  # fmt: skip
 REFUSALS = {
     "COPY": re.compile(r"COPY (FROM STDIN|TO STDOUT) has no stream"),
     "unset psql variable": re.compile(r"parameter '\w+' is not defined"),
@@ -210,7 +204,7 @@ def test_every_statement_of_the_suite_gives_its_result_or_the_servers_error(
     regression_suite, make_server, shell, tusk, decoder
 ):
     server = make_server()
-    same_major = _prepare(server) == MAJOR
+    same_major = prepare(server) == MAJOR
     directory = str(regression_suite.lend_to_server(server.root))
     environment = {
         "PG_ABS_SRCDIR": directory, "PG_ABS_BUILDDIR": directory, "PG_LIBDIR": "$libdir", "PG_DLSUFFIX": ".so",
@@ -231,12 +225,3 @@ def test_every_statement_of_the_suite_gives_its_result_or_the_servers_error(
     assert kept == report.executed
     assert report.statements >= STATEMENTS
     assert not same_major or (report.results >= RESULTS and report.carets >= CARETS), report
-
-
-def _prepare(server) -> int:
-    """Make the database as pg_regress makes it; return the server's major version."""
-    with psycopg.connect(server.conninfo(), autocommit=True) as conn:
-        conn.execute("create database regression template template0")
-        for setting, value in DATABASE_SETTINGS.items():
-            conn.execute(f"alter database regression set {setting} = '{value}'")
-        return conn.info.server_version // 10_000

@@ -32,11 +32,12 @@ class Pattern:
     database: str | None = None
 
 
-def read(text: str, *, parts: int = PARTS) -> Pattern:
+def read(text: str, *, parts: int = PARTS, literal: bool = False) -> Pattern:
     """Part a pattern into what it says of name, schema and database.
 
     :param parts: how many names it may have: 3 for what lives in a schema, 2 for what lives in a database, 1 for what
-        lives in none.
+        lives in none; 0 where a dot parts nothing, as in the name of a setting.
+    :param literal: only ``*`` and ``?`` mean anything, as where operators are named: ``+`` is one.
     :raises InvalidInput: for more dots than that.
     """
     found = [""]
@@ -50,15 +51,15 @@ def read(text: str, *, parts: int = PARTS) -> Pattern:
         if character == '"' and not (in_quotes and following == '"'):
             in_quotes = not in_quotes
             continue
-        if character == "." and not in_quotes:
+        if character == "." and parts and not in_quotes:
             found.append("")
             literals.append("")
             continue
         at += character == '"'
         kept = character if in_quotes or not character.isascii() else character.lower()
         literals[-1] += kept
-        found[-1] += _expression(kept, following, quoted=in_quotes)
-    if len(found) > parts:
+        found[-1] += _expression(kept, following, quoted=in_quotes, literal=literal)
+    if len(found) > max(parts, 1):
         raise InvalidInput(
             f"improper qualified name (too many dotted names): {text}",
             advice=f"It takes {_FORMS[parts]}; a dot that belongs to a name goes into double quotes with it.",
@@ -72,13 +73,13 @@ def read(text: str, *, parts: int = PARTS) -> Pattern:
     )
 
 
-def _expression(character: str, following: str, *, quoted: bool) -> str:
+def _expression(character: str, following: str, *, quoted: bool, literal: bool) -> str:
     if character == "*" and not quoted:
         return ".*"
     if character == "?" and not quoted:
         return "."
     means_itself = character == "$" or (character == "[" and following == "]")
-    if means_itself or (quoted and character in _SPECIAL):
+    if means_itself or ((quoted or literal) and character in _SPECIAL):
         return f"\\{character}"
     return character
 
