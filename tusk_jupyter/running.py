@@ -258,15 +258,16 @@ def _ended(
     if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
         if outcome.error is not None:
-            resolve(outcome.error, connection)
+            resolve(outcome.error, connection, execution.statement.text if execution is not None else None)
 
 
-def resolve(error: TuskError, connection: Connection) -> None:
+def resolve(error: TuskError, connection: Connection, statement: str | None = None) -> None:
     """Complete an error with what only the server knows by now, asked on another connection."""
-    from tusk_jupyter.queries import commit, time_out_sources
+    from tusk_jupyter.queries import causes, commit, time_out_sources
 
     commit.resolve(error, connection)
     time_out_sources.resolve(error, connection)
+    causes.resolve(error, connection, statement)
 
 
 def _name_wait(error: TuskError, wait: Wait) -> None:

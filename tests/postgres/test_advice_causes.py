@@ -1,0 +1,343 @@
+"""What is looked up of a refused statement: the row in the way, the owner, the labels, the other side of a deadlock."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+import tusk_jupyter
+from tests.waiting import meanwhile, wait_until
+
+
+def admin(conninfo, *statements):
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        for statement in statements:
+            conn.execute(statement)
+
+
+def failed(cells, statement, **names):
+    cells.ns.update(names)
+    return cells.run(f"%%sql\n{statement}", ok=False).exception
+
+
+def facts(error):
+    return dict(error.facts)
+
+
+# -- 23505: the row that is there ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trips(cells, database):
+    admin(
+        database,
+        'create table trips ("Id" int, code text, note text, secret bytea, primary key ("Id", code))',
+        "insert into trips values (1, 'a', 'first', 'x'), (2, 'b, c', repeat('long ', 100), null), (3, 'x)y', null, null)",
+    )
+    return cells
+
+
+def test_the_row_that_is_there_is_shown(trips):
+    error = failed(trips, "insert into trips values (1, 'a', 'mine')")
+    assert facts(error)["row there"] == "Id = 1, code = a, note = first"
+    assert "DO NOTHING" in error.advice
+    assert "ROW THERE: Id = 1" in trips.run("%tusk errverbose").displayed[-1]
+
+
+def test_a_value_that_can_be_read_in_two_ways_is_not_read(trips):
+    assert "row there" not in facts(failed(trips, "insert into trips values (2, 'b, c')"))
+
+
+def test_a_parenthesis_within_a_value_is_none_of_the_server_s(trips):
+    assert facts(failed(trips, "insert into trips values (3, 'x)y')"))["row there"] == "Id = 3, code = x)y, note = NULL"
+
+
+def test_long_values_are_cut_and_masked_and_kept_out_of_the_history(cells, database):
+    admin(
+        database,
+        "create table t (a int primary key, b text, c text)",
+        "insert into t values (1, repeat('x', 1000000), $$alter role r password 'hunter2'$$)",
+    )
+    reply = cells.run("%sql insert into t values (1)", ok=False)
+    row = facts(reply.exception)["row there"]
+    assert len(row) < 200
+    assert "x…" in row
+    assert "hunter2" not in reply.displayed[-1]
+    assert "hunter2" not in str(cells.run("%tusk history").outputs)
+
+
+def test_a_row_of_the_transaction_itself_is_not_shown_as_another(cells, database):
+    admin(database, "create table t (a int primary key, b text)", "insert into t values (1, 'old'), (2, 'other')")
+    cells.run("%%sql\nbegin; delete from t where a = 1; insert into t values (1, 'new')")
+    assert "row there" not in facts(failed(cells, "insert into t values (1)"))
+    cells.run("%%sql\nrollback; begin; insert into t values (5)")
+    assert facts(failed(cells, "insert into t values (2)"))["row there"] == "a = 2, b = other"
+    cells.run("%%sql\nrollback; begin; insert into t values (5)")
+    assert "row there" not in facts(failed(cells, "insert into t values (5)"))
+
+
+def test_a_row_that_a_policy_hides_is_not_shown(cells, database, role):
+    admin(
+        database,
+        "create table t (a int primary key, owner text)",
+        "insert into t values (1, 'somebody')",
+        "alter table t enable row level security",
+        "create policy own on t for select using (owner = current_user)",
+        "create policy any_row on t for insert with check (true)",
+        f"grant select, insert on t to {role}",
+    )
+    cells.run(f"%tusk_connect {database} user={role} --name theirs")
+    error = failed(cells, "insert into t values (1)")
+    assert error.sqlstate == "23505"
+    assert "row there" not in facts(error)
+
+
+def test_only_columns_that_the_user_may_read_are_shown(cells, database, role):
+    admin(
+        database,
+        "create table t (a int primary key, b text, c text)",
+        "insert into t values (1, 'open', 'closed')",
+        f"grant insert, select (a, b) on t to {role}",
+    )
+    cells.run(f"%tusk_connect {database} user={role} --name theirs")
+    assert facts(failed(cells, "insert into t values (1)"))["row there"] == "a = 1, b = open"
+
+
+def test_who_is_somebody_else_by_now_is_not_asked_for(trips, database, role):
+    admin(database, f"grant select, insert on trips to {role}")
+    trips.run(f"%sql set role {role}")
+    assert "row there" not in facts(failed(trips, "insert into trips values (1, 'a')"))
+    trips.run("%sql reset role")
+    assert "row there" in facts(failed(trips, "insert into trips values (1, 'a')"))
+
+
+def test_names_are_quoted_and_operators_are_the_server_s(cells, database):
+    admin(
+        database,
+        'create table "We""ird %s" ("a%(b)s" int primary key)',
+        'insert into "We""ird %s" values (1)',
+        "create function public.lies(int, int) returns bool language sql as 'select true'",
+        "create operator public.= (leftarg = int, rightarg = int, function = public.lies)",
+    )
+    assert facts(failed(cells, 'insert into "We""ird %s" values (1)'))["row there"] == "a%(b)s = 1"
+
+
+# -- 23503: the rows that refer, and the one that is missing -----------------------------------------------------------
+
+
+@pytest.fixture
+def airlines(cells, database):
+    admin(
+        database,
+        "create table airlines (code text primary key, name text)",
+        "create table flights (id int primary key, carrier text references airlines)",
+        "insert into airlines values ('AA', 'American'), ('UA', 'United')",
+        "insert into flights values (1, 'AA'), (2, 'AA'), (3, 'UA')",
+    )
+    return cells
+
+
+def test_the_rows_that_refer_are_counted_and_one_is_shown(airlines):
+    error = failed(airlines, "delete from airlines where code = 'AA'")
+    assert re.fullmatch(
+        "by 2 rows of public.flights, such as carrier = AA, id = [12]|by 2 rows of public.flights, such as id = [12], carrier = AA",
+        facts(error)["referred to"],
+    )
+    assert (
+        "2 rows of `public.flights` still refer to it: `delete from public.flights where carrier = …`" in error.advice
+    )
+
+
+def test_one_row_that_refers(airlines):
+    error = failed(airlines, "update airlines set code = 'XX' where code = 'UA'")
+    assert error.advice.startswith("1 row of `public.flights` still refers to it")
+
+
+def test_what_is_missing_and_what_is_near(airlines):
+    error = failed(airlines, "insert into flights values (9, 'aa')")
+    assert facts(error)["missing"] == "public.airlines has no row with code = aa"
+    assert facts(error)["near"] == "code = 'AA' is there, which differs in capitals or spaces"
+    error = failed(airlines, "insert into flights values (9, 'ZZ')")
+    assert "near" not in facts(error)
+    error = failed(airlines, "update flights set carrier = 'ZZ' where id = 1")
+    assert facts(error)["missing"] == "public.airlines has no row with code = ZZ"
+
+
+def test_columns_of_the_same_name_on_both_sides(cells, database):
+    admin(
+        database,
+        "create table p (id int primary key)",
+        "create table c (id int references p)",
+        "insert into p values (1)",
+        "insert into c values (1)",
+    )
+    assert "referred to" in facts(failed(cells, "delete from p"))
+    assert facts(failed(cells, "insert into c values (7)"))["missing"] == "public.p has no row with id = 7"
+
+
+# -- 42501: owner, privilege, GRANT -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def role(server, database):
+    name = f"guest_{database.rpartition('dbname=')[2]}"
+    admin(database, f"create role {name} login")
+    yield name
+    admin(database, f"drop owned by {name}", f"drop role {name}")
+
+
+@pytest.fixture
+def guest(cells, database, role):
+    """Cells of a role that may do nothing, with the objects of another."""
+    boss = f"boss_{role}"
+    admin(
+        database,
+        f"create role {boss}",
+        "create schema sales",
+        f"grant usage on schema sales to {role}",
+        "create schema hidden",
+        f"alter schema hidden owner to {boss}",
+        "create table hidden.t (a int)",
+        "create table sales.flights (id int, origin text, pay int)",
+        'create table sales."Ord er" (a int)',
+        "create sequence sales.numbers",
+        "create function sales.f(a int, b text) returns int language sql as 'select 1'",
+        "revoke execute on function sales.f from public",
+        "create view sales.v as select 1 as a",
+        *(
+            f"alter {what} owner to {boss}"
+            for what in (
+                "table sales.flights",
+                'table sales."Ord er"',
+                "sequence sales.numbers",
+                "function sales.f",
+                "view sales.v",
+            )
+        ),
+    )
+    cells.run(f"%tusk_connect {database} user={role} --name theirs")
+    yield cells
+    cells.run("%tusk disconnect theirs")
+    admin(database, f"drop owned by {boss} cascade", f"drop role {boss}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "grant"),
+    [
+        ("select * from sales.flights", "GRANT SELECT ON sales.flights TO"),
+        ("select * from sales.v", "GRANT SELECT ON sales.v TO"),
+        ("insert into sales.flights values (1)", "GRANT INSERT ON sales.flights TO"),
+        ("insert into sales.flights values (1) returning id", "GRANT INSERT, SELECT ON sales.flights TO"),
+        ("update sales.flights set id = 1", "GRANT UPDATE ON sales.flights TO"),
+        ("update sales.flights set id = 1 where id = 2", "GRANT UPDATE, SELECT ON sales.flights TO"),
+        ("delete from sales.flights", "GRANT DELETE ON sales.flights TO"),
+        ("delete from sales.flights where id = 1", "GRANT DELETE, SELECT ON sales.flights TO"),
+        ("truncate sales.flights", "GRANT TRUNCATE ON sales.flights TO"),
+        ('select * from sales."Ord er"', 'GRANT SELECT ON sales."Ord er" TO'),
+        ("select nextval('sales.numbers')", "GRANT USAGE ON SEQUENCE sales.numbers TO"),
+        ("select sales.f(1, 'x')", "GRANT EXECUTE ON FUNCTION sales.f(integer,text) TO"),
+        ("select * from hidden.t", "GRANT USAGE ON SCHEMA hidden TO"),
+        ("create table hidden.u (a int)", "GRANT CREATE ON SCHEMA hidden TO"),
+    ],
+)
+def test_the_grant_to_ask_for_and_whom(guest, database, role, statement, grant):
+    error = failed(guest, statement)
+    assert error.sqlstate == "42501"
+    assert f"`{grant} {role}`" in error.advice
+    assert f"`boss_{role}` owns it" in error.advice
+    assert facts(error)["owner"] == f"boss_{role}"
+    # it would help
+    admin(database, re.search(r"`(GRANT .*?)`", error.advice)[1])
+    again = guest.run(f"%%sql\n{statement}", ok=None).exception
+    assert again is None or again.message != error.message
+
+
+def test_the_columns_that_are_missing(guest, database, role):
+    admin(database, f"grant select (id, origin) on sales.flights to {role}")
+    error = failed(guest, "select * from sales.flights")
+    assert f"`GRANT SELECT (pay) ON sales.flights TO {role}`" in error.advice
+
+
+def test_what_only_the_owner_may_do(guest, role):
+    for statement in (
+        "drop table sales.flights",
+        "create index on sales.flights (id)",
+        "alter table sales.flights add x int",
+    ):
+        error = failed(guest, statement)
+        assert f"Only its owner may do that, which is `boss_{role}`" in error.advice
+
+
+def test_a_policy_that_refuses_a_row(guest, database, role):
+    admin(
+        database,
+        "alter table sales.flights enable row level security",
+        "create policy cheap on sales.flights for insert with check (pay < 100)",
+        f"grant select, insert on sales.flights to {role}",
+    )
+    error = failed(guest, "insert into sales.flights values (1, 'x', 500)")
+    assert facts(error)["policy cheap"] == "lets in what fits (pay < 100)"
+    assert f"`boss_{role}`" in error.advice
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_labels_of_an_enum(cells):
+    cells.run("%sql create type mood as enum ('sad', 'ok', 'Happy')")
+    error = failed(cells, "select 'hapy'::mood")
+    assert facts(error)["labels"] == "'sad', 'ok', 'Happy'"
+    assert error.advice.startswith("Perhaps you meant `'Happy'`.")
+    assert not failed(cells, "select 'blue'::mood").advice.startswith("Perhaps")
+
+
+def test_the_column_that_is_too_short(cells):
+    cells.run("%sql create table people (name varchar(3), nick varchar(5), alias varchar(5), note text)")
+    error = failed(cells, "insert into people (name) values ('abcd')")
+    assert facts(error)["column"] == "name"
+    assert "`alter table people alter column name type text`" in error.advice
+    assert facts(failed(cells, "update people set nick = 'too long'")).get("one of") in {None, "nick, alias"}
+    cells.run("%sql insert into people values ('a', 'b', 'c', 'd')")
+    assert facts(failed(cells, "update people set nick = 'too long'"))["one of"] == "nick, alias"
+    assert "column" not in facts(failed(cells, "select 'abcd'::varchar(3) from people where 1 / 0 = 1"))
+
+
+# -- 40P01 --------------------------------------------------------------------------------------------------------------
+
+
+def test_both_statements_of_a_deadlock(cells, database):
+    admin(database, "create table t (a int primary key, n int)", "insert into t values (1, 0), (2, 0)")
+    with psycopg.connect(database, autocommit=True, application_name="nightly") as other:
+        other.execute("begin")
+        other.execute("set local deadlock_timeout = '60s'")
+        other.execute("update t set n = 1 where a = 2")
+        pid = other.info.backend_pid
+        cells.run("%%sql\nbegin; set local deadlock_timeout = '50ms'; update t set n = 2 where a = 1")
+        blocked = meanwhile(lambda: other.execute("update t set n = 1 /* theirs */ where a = 1"))
+        with blocked:
+            wait_until(lambda: waits(database, pid))
+            error = failed(cells, "update t set n = 2 /* ours */ where a = 2")
+        other.rollback()
+    assert error.sqlstate == "40P01"
+    said = facts(error)
+    assert "/* ours */" in said["this session"]
+    assert said["other session"].startswith(f"pid {pid}, tester (nightly), ")
+    assert "/* theirs */" in said["other session"]
+
+
+def waits(conninfo, pid):
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        return conn.execute("select cardinality(pg_blocking_pids(%s)) > 0", [pid]).fetchone()[0]
+
+
+# -- bounded ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pool_that_has_none_left_delays_nothing_and_says_nothing(shell, database):
+    connection = tusk_jupyter.connect(database, name="one", pool_size=1)
+    shell.run("%%sql\ncreate table t (a int primary key); insert into t values (1)")
+    error = failed(shell, "insert into t values (1)")
+    assert "row there" not in facts(error)
+    assert connection.live_session.transaction_status == "IDLE"

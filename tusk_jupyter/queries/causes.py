@@ -1,0 +1,92 @@
+"""What only the server knows of a statement it refused: the row in the way, the owner of a table, an enum's labels.
+
+Asked on another connection, within a second, once the error is there with what this side knows of it. Never on the
+user's session: its transaction has failed, or is his. The other connection is the same login's, so that it reads
+nothing that the user may not read; where the session is somebody else by now (``SET ROLE``, ``SET SESSION
+AUTHORIZATION``, as far as the server reports it), nothing is asked. It reads in a transaction of its own that can write
+nothing, waits for no lock, finds no function or operator but the server's own, and fails where a row level policy
+would leave rows out: then nothing is said, as with everything else that is not certain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tusk_jupyter import interrupts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.errors import Diagnostic, TuskError
+
+PATIENCE_S = 1.0
+_CAREFULLY = """
+set transaction read only; set local statement_timeout = 700; set local lock_timeout = 50;
+set local search_path = pg_catalog, pg_temp; set local row_security = off
+"""
+_WHO = ("session_authorization", "is_superuser")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A statement and what the server said of it; ``in_transaction`` when it was in an open one."""
+
+    diag: Diagnostic
+    statement: str
+    in_transaction: bool
+    backend_pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows for the panel, as (label, text), and advice that is better than the one there."""
+
+    facts: tuple[tuple[str, str], ...] = ()
+    advice: str | None = None
+
+
+def resolve(error: TuskError, connection: Connection, statement: str | None) -> None:
+    """Complete an error with what another connection can see of its cause."""
+    look = _look_for(error.sqlstate) if error.diag is not None and statement else None
+    session = connection.live_session
+    if look is None or error.diag is None or session is None:
+        return
+    refused = Refused(error.diag, statement or "", error.transaction is not None, session.backend_pid)
+    who = tuple(session.parameter(name) for name in _WHO)
+
+    def ask() -> Found | None:
+        with connection.pool.borrow(timeout_s=PATIENCE_S) as conn, conn.transaction():
+            if who != tuple(_reported(conn, name) for name in _WHO):
+                return None
+            conn.execute(_CAREFULLY)
+            return look(conn, refused)
+
+    try:
+        found = interrupts.call("cause", ask, timeout=PATIENCE_S)
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001 - what this side knows has been said
+        return
+    if found is not None:
+        error.facts = (*error.facts, *found.facts)
+        error.advice = found.advice or error.advice
+
+
+def _reported(conn: psycopg.Connection[Any], name: str) -> str | None:
+    value = conn.pgconn.parameter_status(name.encode())
+    return value.decode() if value is not None else None
+
+
+def _look_for(sqlstate: str | None) -> Callable[[psycopg.Connection[Any], Refused], Found | None] | None:
+    from tusk_jupyter.queries import cause_locks, cause_rights, cause_rows, cause_values
+
+    return {
+        "22001": cause_values.too_long,
+        "22P02": cause_values.labels,
+        "23503": cause_rows.foreign_key,
+        "23505": cause_rows.unique,
+        "40P01": cause_locks.deadlock,
+        "42501": cause_rights.missing,
+    }.get(sqlstate or "")
