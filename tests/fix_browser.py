@@ -56,6 +56,18 @@ IDLE = (
     f"() => {{ {PANEL} const kernel = session?.session?.kernel; return Boolean(panel?.context?.isReady && session?.isReady"
     " && kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && panel.content?.widgets?.length) }"
 )
+# a kernel's first request is lost now and then where a subshell is made for it at the same time (ipykernel 7.3: 2 of 200
+# notebooks stood at [*] with a kernel that was idle): whoever opens a notebook asks until it answers
+ANSWERS = f"""async () => {{
+    {PANEL}
+    const {{kernel}} = session.session;
+    for (let tries = 0; tries < 5; tries += 1) {{
+        const {{done}} = kernel.requestExecute({{code: '', silent: true, store_history: false}});
+        const answered = await Promise.race([done.then(() => true), new Promise(end => setTimeout(end, 5000, false))]);
+        if (answered) return true;
+    }}
+    return false;
+}}"""
 CELLS = f"""() => {{
     {PANEL}
     const kernel = session?.session?.kernel;
@@ -244,6 +256,7 @@ class Notebook:
         self.page.on("websocket", self._listen)
         self._go()
         self._wait(IDLE)
+        assert self.page.evaluate(ANSWERS), "the kernel answers nothing"
 
     # -- opening ------------------------------------------------------------------------------------------------------
 
