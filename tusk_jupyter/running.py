@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.watching import Watching
     from tusk_jupyter.results.destination import Destination
     from tusk_jupyter.results.recent import RecentResults
+    from tusk_jupyter.schema.registry import Schemas
     from tusk_jupyter.secret import Secret
     from tusk_jupyter.storage.database import Database
 
@@ -80,6 +81,9 @@ class Kernel(Protocol):
 
     @property
     def watching(self) -> Watching: ...
+
+    @property
+    def schemas(self) -> Schemas: ...
 
     def mark(self, connection: Connection) -> None: ...
 
@@ -201,6 +205,8 @@ def ended(
 ) -> None:
     """Keep what is kept of an execution: its result, its row in the history, what a later kernel is told."""
     _ended(kernel, connection, execution, outcome, of_job=of_job)
+    if execution is not None:
+        _follow(kernel, connection, statement, execution, outcome, of_job=of_job)
     if execution is not None and outcome.error is None and execution.interrupted:
         kernel.interrupt_due = True
     if history and kernel.history and connection.target.history and execution is not None:
@@ -208,6 +214,24 @@ def ended(
         database = connection.server.dbname if connection.server is not None else None
         row = HistoryRow(connection_id=connection.id, connection=connection.name, database=database, **facts)
         record(kernel.storage, row)
+
+
+def _follow(
+    kernel: Kernel,
+    connection: Connection,
+    statement: Statement,
+    execution: Execution,
+    outcome: Outcome,
+    *,
+    of_job: bool,
+) -> None:
+    """Have read again what a statement may have changed."""
+    from tusk_jupyter.schema import changes
+
+    tag = outcome.result.command_tag if outcome.result is not None else ""
+    found = changes.of(statement.words, statement.text, tag) if outcome.error is None else changes.NOTHING
+    is_open = outcome.transaction is not None
+    kernel.schemas.follow(connection, execution.session, found, is_open=is_open, of_job=of_job)
 
 
 def delivery_options(kernel: Kernel, chosen: CellOptions, connection: Connection) -> Options:

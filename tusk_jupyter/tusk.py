@@ -301,6 +301,7 @@ class Tusk(Reaching, SingletonConfigurable):
                 yield connection
         finally:
             self.mark(connection)
+            self.schemas.settle(connection)
 
     def mark(self, connection: Connection) -> None:
         """Keep what a later kernel is told of a connection's open transaction in step with it."""

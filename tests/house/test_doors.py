@@ -41,6 +41,10 @@ PURE = [
     "connections/ssh_known_hosts",
     "preferences",
     "redaction",
+    "schema/catalog",
+    "schema/changes",
+    "schema/packed",
+    "schema/search_path",
     "secret_literals",
     "spellings",
     "connections/keywords",
@@ -94,7 +98,7 @@ def test_pure_modules_import_nothing_that_acts(module):
 
 
 def test_nothing_below_widgets_knows_jupyter():
-    for room in ("queries", "connections", "results", "storage", "advice"):
+    for room in ("queries", "connections", "results", "schema", "storage", "advice"):
         for path in (PACKAGE / room).rglob("*.py"):
             found = {name.partition(".")[0] for name in imports(path)}
             assert found & {"IPython", "ipykernel", "ipywidgets", "anywidget"} == set(), path

@@ -4,6 +4,10 @@ The reader is a thread that is there while there is something to read. It borrow
 does, after everybody else: only where one is free or fits in, and it goes back when somebody waits for one
 (:mod:`~tusk_jupyter.schema.reading`). What was read until then stays; the read begins again later.
 
+After the first read only what may have changed is read again (:mod:`~tusk_jupyter.schema.sweep`): after a statement of
+this kernel that may have changed something, when its transaction is over, because nobody else sees it before; and when
+what is known is asked for and a minute old, because of what others do.
+
 A pool of one has only the session, which is the user's: nothing is read in the background there, completion knows no
 names of the database, and ``%tusk refresh`` reads on the session, because then the user has asked for it.
 """
@@ -16,14 +20,13 @@ import threading
 import time
 import weakref
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from tusk_jupyter.errors import ConnectionFailed, PoolTimeout, TuskError
-from tusk_jupyter.events import SchemaEvent
-from tusk_jupyter.schema import search_path
-from tusk_jupyter.schema.catalog import Catalog
+from tusk_jupyter.schema import changes, news
+from tusk_jupyter.schema.catalog import PARTS, Catalog
+from tusk_jupyter.schema.session_paths import SessionPaths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.pool import ConnectionPool
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.events import Events
+    from tusk_jupyter.schema.changes import Changes
     from tusk_jupyter.schema.introspect import Ask, Found
 
 log = logging.getLogger("tusk_jupyter.schema")
@@ -39,16 +43,17 @@ log = logging.getLogger("tusk_jupyter.schema")
 PAUSE_S: Final = 0.25
 BORROW_S: Final = 5.0
 JOIN_S: Final = 2.0
+EXPIRY_S: Final = 60.0
 EMPTY: Final = Catalog()
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """Where a session looks for names: its ``search_path``, its user, the schema of its temporary tables."""
-
-    path: str
-    user: str
-    temp: str | None = None
+_FIELDS: Final = {
+    "schemas": ("schemas",),
+    "relations": ("by_schema",),
+    "columns": (),
+    "keys": ("keys",),
+    "types": ("types", "casts"),
+    "functions": ("functions_by_name",),
+    "names": ("names", "settings", "keywords"),
+}
 
 
 class SchemaCache:
@@ -63,35 +68,59 @@ class SchemaCache:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._wanted: Future[Catalog] | None = None
+        self._due = changes.NOTHING
         self._stopped = False
-        self._catalog = EMPTY
-        self._found: Found | None = None
-        self._seen_by: weakref.WeakKeyDictionary[Session, Looked] = weakref.WeakKeyDictionary()
+        self._paths = SessionPaths()
+        self._pending: weakref.WeakKeyDictionary[Session, Changes] = weakref.WeakKeyDictionary()
+        self._tried_at = time.monotonic()
+        self._known: tuple[Catalog, Found | None] = (EMPTY, None)
         self._given: tuple[Catalog, tuple[str, ...], Catalog] = (EMPTY, (), EMPTY)
 
     # -- what is known --------------------------------------------------------------------------------------------
 
     def catalog(self, session: Session | None) -> Catalog:
         """Return what is known now, as a session sees it."""
-        known, found = self._catalog, self._found
+        known, found = self._known
         if found is None:
             return known
-        looked = self._seen_by.get(session) if session is not None else None
-        looked = looked or Looked(found.place.path, found.place.user)
-        reported = session.parameter("search_path") if session is not None else None
-        setting = looked.path if reported is None else reported
-        path = search_path.resolve(setting, user=looked.user, schemas=known.schemas, temp=looked.temp)
+        path = self._paths.of(session, found.place, known)
         of, seen, given = self._given
         if of is not known or seen != path:
             given = known.with_search_path(path)
             self._given = (known, path, given)
         return given
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it is time to see what others have changed, or to try again what has failed."""
+        return self._wanted is None and time.monotonic() - self._tried_at > EXPIRY_S
+
+    def follow(self, session: Session, found: Changes, *, is_open: bool, looks: bool) -> None:
+        """Keep up with a statement that has run on a session.
+
+        :param is_open: a transaction is open now; :param looks: it is a session to ask where it looks for names.
+        """
+        if session in self._pending:
+            found |= self._pending.pop(session)
+        if looks:
+            changed = found.looks or (found.temp and self._paths.temp(session) is None)
+            self._paths.follow(session, changed=changed, is_open=is_open, then=lambda: self._find_temp(session))
+        if is_open:
+            self._pending[session] = found
+        elif found.parts:
+            self.read(found)
+
+    def _find_temp(self, session: Session) -> None:
+        _, found = self._known
+        if found is not None and found.temp != self._paths.temp(session):
+            self.read(changes.Changes(changes.RELATIONS))
+
     # -- reading --------------------------------------------------------------------------------------------------
 
-    def read(self) -> Future[Catalog]:
+    def read(self, due: Changes = changes.ALL) -> Future[Catalog]:
         """Have it read in the background; return a future of what it came to."""
         with self._lock:
+            self._due |= due
             if self._wanted is None:
                 self._wanted = Future()
             wanted = self._wanted
@@ -120,7 +149,7 @@ class SchemaCache:
         """Ask for the end of the reading and return at once."""
         self._stopped = True
         self._wake.set()
-        self._catalog, self._found, self._given = EMPTY, None, (EMPTY, (), EMPTY)
+        self._known, self._given = (EMPTY, None), (EMPTY, (), EMPTY)
 
     # -- on its own thread ----------------------------------------------------------------------------------------
 
@@ -132,7 +161,7 @@ class SchemaCache:
             pool = None
         try:
             while pool is not None and self._goes_on(pool):
-                if not self._fits(pool) or not self._borrow(pool):
+                if not _fits(pool) or not self._borrow(pool):
                     self._wake.wait(PAUSE_S)
         except Exception:  # whatever it is, it is nothing that a cell should show
             log.exception("reading the schema of %s failed", self._name)
@@ -150,16 +179,14 @@ class SchemaCache:
 
     def _let_go(self) -> None:
         with self._lock:
+            if self._thread is not threading.current_thread() and self._thread is not None:
+                return  # another has begun in the meantime
             wanted, self._wanted, self._thread = self._wanted, None, None
         if wanted is not None:
             wanted.cancel()
 
-    def _fits(self, pool: ConnectionPool) -> bool:
-        status = pool.status()
-        return not status.waiting and (status.available > 0 or status.size < status.max_size)
-
     def _borrow(self, pool: ConnectionPool) -> bool:
-        """Read on a connection of the pool; return whether it was read to its end."""
+        """Read on a connection of the pool; return whether it was read to its end, or failed for good."""
         import psycopg
 
         from tusk_jupyter.schema.reading import Asking, GaveWayError
@@ -172,65 +199,71 @@ class SchemaCache:
                 try:
                     self.read_with(Asking(conn, leaves=leaves))
                 except (psycopg.Error, OSError) as error:
-                    log.debug("reading the schema of %s failed: %s", self._name, error)
                     conn.close()
                     self._fail(error)
         except GaveWayError:
             return False
         except PoolTimeout as timeout:
-            if pool.waiting() or leaves():
+            if leaves():
                 return False
             self._fail(timeout)
         except TuskError as refused:
-            log.debug("reading the schema of %s gets no connection: %s", self._name, refused)
             self._fail(refused)
         return True
 
     def _fail(self, error: BaseException) -> None:
+        log.debug("the schema of %s was not read: %s", self._name, error)
+        self._tried_at = time.monotonic()
         with self._lock:
             wanted, self._wanted = self._wanted, None
         if wanted is not None:
             wanted.set_exception(error)
 
     def read_with(self, ask: Ask) -> Catalog:
-        """Read it all with ``ask``; what is known grows part by part."""
+        """Read what is due with ``ask``; what is known grows part by part."""
         with self._lock:
-            wanted = self._wanted
-        self._tell("refresh_started")
+            wanted, due, self._due = self._wanted, self._due, changes.NOTHING
+        before = self._known[0]
+        news.refresh_started(self._events, self._id)
         began = time.monotonic()
-        for catalog, found in self._parts(ask):
-            if not self._stopped:
-                self._catalog, self._found = catalog, found
-        log.debug("the schema of %s was read in %.2f s", self._name, time.monotonic() - began)
+        try:
+            for catalog, found in self._parts(ask, due):
+                if not self._stopped:
+                    self._known = (catalog, found)
+        except BaseException:
+            with self._lock:
+                self._due |= due
+            raise
+        self._tried_at = time.monotonic()
+        log.debug("the schema of %s was read in %.2f s", self._name, self._tried_at - began)
+        after = self._known[0]
+        news.refresh_completed(self._events, self._id, before, after)
         with self._lock:
-            if self._wanted is wanted:
-                self._wanted = None
-        self._tell("refresh_completed")
-        if wanted is not None and wanted.set_running_or_notify_cancel():
-            with suppress(Exception):
-                wanted.set_result(self._catalog)
-        return self._catalog
+            # what has become due meanwhile is for the same future
+            if self._wanted is not wanted or self._due != changes.NOTHING:
+                return after
+            self._wanted = None
+        if wanted is not None:
+            wanted.set_result(after)
+        return after
 
-    def _parts(self, ask: Ask) -> Iterator[tuple[Catalog, Found]]:
-        from tusk_jupyter.schema import introspect
+    def _parts(self, ask: Ask, due: Changes) -> Iterator[tuple[Catalog, Found]]:
+        from tusk_jupyter.schema import introspect, update
 
-        before = self._catalog
-        for catalog, found in introspect.read(ask):
+        connection = self._connection()
+        temp = self._paths.temp(connection.live_session if connection is not None else None)
+        before, found = self._known
+        if found is not None and before.loaded == frozenset(PARTS) and not due.whole:
+            updated = update.update(ask, before, found, due, temp=temp)
+            if updated is not None:
+                yield updated
+                return
+        for catalog, found in introspect.read(ask, temp=temp):
             # what was known stays known until its part is read again
             stale = {name: getattr(before, name) for part in before.loaded - catalog.loaded for name in _FIELDS[part]}
             yield replace(catalog, loaded=catalog.loaded | before.loaded, **stale), found
 
-    def _tell(self, status: Any) -> None:
-        if self._events.are_heard:
-            self._events.emit(SchemaEvent(status, self._id))
 
-
-_FIELDS: Final = {
-    "schemas": ("schemas",),
-    "relations": ("by_schema",),
-    "columns": (),
-    "keys": ("keys",),
-    "types": ("types", "casts"),
-    "functions": ("functions_by_name",),
-    "names": ("names", "settings", "keywords"),
-}
+def _fits(pool: ConnectionPool) -> bool:
+    status = pool.status()
+    return not status.waiting and (status.available > 0 or status.size < status.max_size)

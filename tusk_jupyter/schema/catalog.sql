@@ -140,3 +140,37 @@ select name, short_desc, vartype, unit, pg_catalog.to_json(enumvals), context fr
 
 -- name: keywords
 select word, catcode from pg_catalog.pg_get_keywords() order by word
+
+-- name: changed
+-- relations of which something was written since that transaction, and those with one of the names; what was frozen
+-- long ago has an age that says nothing, or none at all
+with since as materialized (select pg_catalog.age('{xmin}'::pg_catalog.xid) as age)
+select c.oid from pg_catalog.pg_class c, since
+where pg_catalog.age(c.xmin) <= since.age and pg_catalog.age(c.xmin) >= 0
+union select a.attrelid from pg_catalog.pg_attribute a, since
+where pg_catalog.age(a.xmin) <= since.age and pg_catalog.age(a.xmin) >= 0
+union select k.conrelid from pg_catalog.pg_constraint k, since
+where pg_catalog.age(k.xmin) <= since.age and pg_catalog.age(k.xmin) >= 0
+union select e.adrelid from pg_catalog.pg_attrdef e, since
+where pg_catalog.age(e.xmin) <= since.age and pg_catalog.age(e.xmin) >= 0
+union select d.objoid from pg_catalog.pg_description d, since
+where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and pg_catalog.age(d.xmin) <= since.age and pg_catalog.age(d.xmin) >= 0
+union select c.oid from pg_catalog.pg_class c where c.relname = any ({names}::pg_catalog.name[])
+
+-- name: count
+select pg_catalog.count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind <> 't' and {shown}
+
+-- name: oids
+select pg_catalog.string_agg(c.oid::pg_catalog.text, ',')
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind <> 't' and {shown}
+
+-- name: looks
+select pg_catalog.current_setting('search_path'), current_user,
+       (select n.nspname from pg_catalog.pg_namespace n where n.oid = pg_catalog.pg_my_temp_schema())
+
+-- name: of_schema
+select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = {schema}

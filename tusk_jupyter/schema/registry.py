@@ -11,12 +11,15 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.connections import forking
+from tusk_jupyter.schema import changes
 from tusk_jupyter.schema.cache import EMPTY, SchemaCache
 
 if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.session import Session
     from tusk_jupyter.events import Events
     from tusk_jupyter.schema.catalog import Catalog
+    from tusk_jupyter.schema.changes import Changes
 
 _LEAST = 2
 
@@ -35,7 +38,11 @@ class Schemas:
     def catalog(self, connection: Connection) -> Catalog:
         """Return what is known of a connection's database now, as its session sees it; from any thread."""
         cache = self._caches.get(connection)
-        return cache.catalog(connection.live_session) if cache is not None else EMPTY
+        if cache is None:
+            return EMPTY
+        if cache.is_old and self._may_read(connection):
+            cache.read(changes.BY_OTHERS)
+        return cache.catalog(connection.live_session)
 
     def cache(self, connection: Connection) -> SchemaCache:
         """Return the cache of a connection, made where there is none."""
@@ -47,8 +54,25 @@ class Schemas:
 
     def begin(self, connection: Connection) -> None:
         """Read in the background what a connection's database has; at once, and nothing here fails."""
-        if self.in_background and not self._closed and connection.target.limits.pool_size >= _LEAST:
+        if self._may_read(connection):
             self.cache(connection).read()
+
+    def _may_read(self, connection: Connection) -> bool:
+        return self.in_background and not self._closed and connection.target.limits.pool_size >= _LEAST
+
+    def follow(self, connection: Connection, session: Session, found: Changes, *, is_open: bool, of_job: bool) -> None:
+        """Keep up with a statement that has run on a session: what it may have changed is read again."""
+        cache = self._caches.get(connection)
+        if cache is not None and self._may_read(connection):
+            server = connection.server
+            looks = not of_job and server is not None and server.keeps_sessions and session.lost is None
+            cache.follow(session, found, is_open=is_open, looks=looks)
+
+    def settle(self, connection: Connection) -> None:
+        """Keep up with the end of a transaction that no statement of a cell has ended."""
+        if (session := connection.live_session) is not None:
+            is_open = session.transaction is not None
+            self.follow(connection, session, changes.NOTHING, is_open=is_open, of_job=False)
 
     def drop(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
