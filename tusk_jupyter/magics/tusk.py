@@ -13,6 +13,7 @@ from tusk_jupyter.magics.tusk_listen import ListenCommands
 from tusk_jupyter.magics.tusk_load import LoadCommands
 from tusk_jupyter.magics.tusk_password import PasswordCommands
 from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
+from tusk_jupyter.magics.tusk_refresh import RefreshCommands
 from tusk_jupyter.magics.tusk_watch import WatchCommands
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class TuskCommands(
     LoadCommands,
     PasswordCommands,
     PreferenceCommands,
+    RefreshCommands,
     WatchCommands,
 ):
     """The subcommands; each method ``do_x`` is one, its docstring is its help; ``*words`` takes any number."""

@@ -15,6 +15,8 @@ from tusk_jupyter.schema import changes
 from tusk_jupyter.schema.cache import EMPTY, SchemaCache
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
     from tusk_jupyter.events import Events
@@ -56,6 +58,10 @@ class Schemas:
         """Read in the background what a connection's database has; at once, and nothing here fails."""
         if self._may_read(connection):
             self.cache(connection).read()
+
+    def refresh(self, connection: Connection) -> Future[Catalog]:
+        """Have everything read again, because the user has asked for it; return a future of what it came to."""
+        return self.cache(connection).read()
 
     def _may_read(self, connection: Connection) -> bool:
         return self.in_background and not self._closed and connection.target.limits.pool_size >= _LEAST
