@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tusk_jupyter.lexer import Kind, Token, passed_over, significant, token_at, upper
 from tusk_jupyter.schema.nesting import folded, unquoted, words
@@ -53,27 +53,34 @@ class Cursor:
         return (*self.before, *self.after)
 
 
+class _Window(NamedTuple):
+    """What of the text may be read: a cell to its end, the body of a function to its closing sign."""
+
+    end: int
+    is_body: bool = False
+
+
 def at_cursor(text: str, offset: int) -> Cursor | None:
     """Return what is at ``offset``; None where nothing can be completed: in a comment, in a number."""
     offset = max(0, min(offset, len(text)))
     begin = text.find("\n", offset - _BEFORE, offset) + 1 if offset > _BEFORE else 0
-    return _at(text, begin, offset, len(text))
+    return _at(text, begin, offset, _Window(len(text)))
 
 
-def _at(text: str, begin: int, offset: int, limit: int) -> Cursor | None:
+def _at(text: str, begin: int, offset: int, window: _Window) -> Cursor | None:
     begin = _statement(text, begin, offset)
     before = list(_near(text, begin, offset))
     last = before[-1] if before and before[-1].end >= offset else None
     if last is None or last.kind is Kind.SPACE or (last.end == offset and last.kind >= Kind.OPERATOR):
-        return _made(text, before, (offset, offset), limit)
+        return _made(text, before, (offset, offset), window)
     inner = before[:-1]
     if last.kind is Kind.COMMENT:
         done = last.end == offset and last.closed and text.startswith("/*", last.start)
-        return _made(text, inner, (offset, offset), limit) if done else None
+        return _made(text, inner, (offset, offset), window) if done else None
     if last.kind in _NAMES:
-        return _name(text, inner, last, offset, limit)
+        return _name(text, inner, last, offset, window)
     if last.kind is Kind.STRING:
-        return _string(text, inner, last, offset, limit)
+        return _string(text, inner, last, offset, window)
     return None
 
 
@@ -106,29 +113,30 @@ def _near(text: str, begin: int, offset: int) -> Iterator[Token]:
         at = token.end
 
 
-def _name(text: str, before: list[Token], word: Token, offset: int, limit: int) -> Cursor | None:
+def _name(text: str, before: list[Token], word: Token, offset: int, window: _Window) -> Cursor | None:
     if word.kind is Kind.IDENTIFIER:
-        return _made(text, before, (word.start, word.end), limit, folded(text[word.start : offset]))
+        return _made(text, before, (word.start, word.end), window, folded(text[word.start : offset]))
     if text[word.start] != '"':
         return None  # U&"…"
     end = _literal_end(text, word, offset)
     typed = unquoted(text[word.start : offset], closed=word.end == offset and word.closed and offset > word.start + 1)
-    return _made(text, before, (word.start, end), limit, typed, quote='"')
+    return _made(text, before, (word.start, end), window, typed, quote='"')
 
 
-def _string(text: str, before: list[Token], string: Token, offset: int, limit: int) -> Cursor | None:
+def _string(text: str, before: list[Token], string: Token, offset: int, window: _Window) -> Cursor | None:
     """Return the cursor in a literal: its own text, or in the body of a function that of the body."""
     finished = string.closed and string.end == offset
     if text[string.start] == "$":
         dollar = _DOLLAR.match(text, string.start)
         if finished or dollar is None or dollar.end() > offset or not _is_body(text, before):
             return None
-        return _at(text, dollar.end(), offset, string.end - len(dollar[0]) * string.closed)
+        body = _Window(string.end - len(dollar[0]) * string.closed, is_body=True)
+        return _at(text, dollar.end(), offset, body)
     if finished or text[string.start] != "'":
         return None
     end = _literal_end(text, string, offset)
     typed = text[string.start + 1 : offset].replace("''", "'")
-    return _made(text, before, (string.start, end), limit, typed, quote="'")
+    return _made(text, before, (string.start, end), window, typed, quote="'")
 
 
 def _literal_end(text: str, token: Token, offset: int) -> int:
@@ -143,7 +151,7 @@ def _is_body(text: str, before: list[Token]) -> bool:
 
 
 def _made(
-    text: str, found: list[Token], span: tuple[int, int], limit: int, typed: str = "", *, quote: str = ""
+    text: str, found: list[Token], span: tuple[int, int], window: _Window, typed: str = "", *, quote: str = ""
 ) -> Cursor:
     start, end = span
     touches = bool(found) and found[-1].end == start and found[-1].kind > Kind.COMMENT
@@ -154,8 +162,8 @@ def _made(
         part = text[token.start : token.end]
         qualifier.insert(0, unquoted(part) if token.kind is Kind.QUOTED_IDENTIFIER else folded(part))
         del before[-2:]
-    before = _in_block(text, before)
-    after = tuple(_after(text, end, min(limit, end + _AFTER)))
+    before = _in_block(text, before) if window.is_body else before
+    after = tuple(_after(text, end, min(window.end, end + _AFTER)))
     called = bool(after) and after[0].start == end and text[end] == "("
     return Cursor(text, start, end, typed, quote, tuple(qualifier), tuple(before), after, touches, called)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.schema import offered_columns, offered_joins
+from tusk_jupyter.schema import offered_columns, offered_joins, offered_statements
 from tusk_jupyter.schema.finding import PREFIX, WITHIN
 from tusk_jupyter.schema.ground import SYSTEM, Candidate, Ground
 from tusk_jupyter.schema.outputs import relation_of
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tusk_jupyter.schema.catalog import Function, Relation
-    from tusk_jupyter.schema.places import Want
+    from tusk_jupyter.schema.wants import Want
 
     Offer = Callable[[Ground, tuple[str, ...]], Iterator[Candidate]]
 
@@ -146,9 +146,9 @@ def _schemas(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
         yield Candidate(how, ground.name(name), "schema", comment)
 
 
-def _functions(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
+def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) -> Iterator[Candidate]:
     """Yield functions of some kinds; the system's by prefix only, a few of them when nothing is typed."""
-    kinds, sets_only = detail[0] if detail else "faw", len(detail) > 1
+    kinds, sets, result = (*detail, "", "")[:3] if detail else ("faw", "", "")
     typed, qualifier = ground.cursor.typed, ground.cursor.qualifier
     if typed:
         names = ground.index.functions.find(typed, MOST)
@@ -157,12 +157,12 @@ def _functions(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     common = {name: n for n, name in enumerate(_COMMON_FUNCTIONS.split())}
     found = []
     for how, overloads in names:
-        fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets_only=sets_only)]
+        fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets, result)]
         first = _first(ground, fitting, qualifier[-1] if qualifier else None)
         if first is None:
             continue
         name, system = first.name, first.schema in SYSTEM
-        if system and not qualifier and (how != PREFIX or (not typed and name not in common)):
+        if system and not qualifier and (own or how != PREFIX or (not typed and name not in common)):
             continue
         shown = first.schema in ground.catalog.search_path or bool(qualifier)
         rank = (how, not shown, system and name not in common, common.get(name, 0) if system else 0, name)
@@ -172,8 +172,10 @@ def _functions(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     yield from (candidate for _, candidate in sorted(found, key=lambda pair: pair[0]))
 
 
-def _is_offered(function: Function, *, sets_only: bool) -> bool:
-    return (function.returns_set or not sets_only) and function.result not in _HIDDEN_RESULTS
+def _is_offered(function: Function, sets: str, result: str) -> bool:
+    if result:
+        return function.result == result
+    return (function.returns_set or not sets) and function.result not in _HIDDEN_RESULTS
 
 
 def _first(ground: Ground, overloads: Sequence[Function], schema: str | None) -> Function | None:
@@ -252,7 +254,9 @@ _OFFERS: dict[str, Offer] = {
     "relations": _relations,
     "schemas": _schemas,
     "functions": _functions,
-    "set functions": lambda ground, _: _functions(ground, ("f", "set")),
+    "set functions": lambda ground, _: _functions(ground, ("f", "set", "")),
+    "own functions": lambda ground, _: _functions(ground, ("faw", "", ""), own=True),
+    "trigger functions": lambda ground, _: _functions(ground, ("f", "", "trigger")),
     "procedures": lambda ground, _: _functions(ground, ("p",)),
     "types": _types,
     "parameters": _parameters,
@@ -260,4 +264,5 @@ _OFFERS: dict[str, Offer] = {
     "constraints": _constraints,
     **offered_columns.OFFERS,
     **offered_joins.OFFERS,
+    **offered_statements.OFFERS,
 }

@@ -152,6 +152,11 @@ def _behind_cte(items: Sequence[Item], at: int) -> int:
     return at
 
 
+def last_part(items: Sequence[Item]) -> Sequence[Item]:
+    """Return the items of the query that a level ends with."""
+    return _parts(items)[-1] if items else items
+
+
 def _parts(items: Sequence[Item]) -> list[list[Item]]:
     """Divide a level where a query begins beside another: UNION, INSERT … SELECT, CREATE VIEW … AS SELECT."""
     parts: list[list[Item]] = []
