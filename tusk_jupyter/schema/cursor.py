@@ -18,8 +18,9 @@ from tusk_jupyter.schema.nesting import folded, unquoted, words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BEFORE, _AFTER = 128_000, 6_000
-_HEAD, _NEAR = 2_000, 6_000
+# characters: where the statement is sought, what of it is read before and behind the cursor
+_FAR, _HEAD, _NEAR, _AFTER = 128_000, 1_000, 3_000, 3_000
+_STOPS = 3_000
 _OPENS_BLOCK = words("begin declare if elsif for foreach while loop exception when else")
 _DIVIDES_BODY = words("begin loop then else declare")
 _DOLLAR = re.compile(r"\$[^$]*\$")
@@ -63,8 +64,7 @@ class _Window(NamedTuple):
 def at_cursor(text: str, offset: int) -> Cursor | None:
     """Return what is at ``offset``; None where nothing can be completed: in a comment, in a number."""
     offset = max(0, min(offset, len(text)))
-    begin = text.find("\n", offset - _BEFORE, offset) + 1 if offset > _BEFORE else 0
-    return _at(text, begin, offset, _Window(len(text)))
+    return _at(text, 0, offset, _Window(len(text)))
 
 
 def _at(text: str, begin: int, offset: int, window: _Window) -> Cursor | None:
@@ -85,17 +85,32 @@ def _at(text: str, begin: int, offset: int, window: _Window) -> Cursor | None:
 
 
 def _statement(text: str, begin: int, offset: int) -> int:
-    """Return where the statement begins that ``offset`` is in."""
+    """Return where the statement begins that ``offset`` is in, sought from further away first."""
+    for far in (_FAR, _NEAR):
+        start = begin
+        if offset - begin > far:
+            line = text.find("\n", offset - far, offset)
+            start = line + 1 if line >= 0 else offset - far
+        found = _statement_from(text, start, offset)
+        if found is not None:
+            return found
+    return offset
+
+
+def _statement_from(text: str, begin: int, offset: int) -> int | None:
+    """Return where the last statement begins; None where there are too many to look at."""
     at = begin
-    while at < offset:
+    for _ in range(_STOPS):
         at = passed_over(text, at, offset)
         if at >= offset:
-            break
+            return begin
         token = token_at(text, at)
         at = token.end
-        if token.kind is Kind.PUNCTUATION and text[token.start] == ";" and token.end <= offset:
+        if text[token.start] == ";" and at <= offset:
             begin = at
-    return begin
+        if at >= offset:
+            return begin
+    return None
 
 
 def _near(text: str, begin: int, offset: int) -> Iterator[Token]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _TAKES_FROM = frozenset({"EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"})  # extract(epoch from …)
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _CLOSES = {")": "(", "]": "["}
+_OPENS = frozenset(_CLOSES.values())
+_DEEPEST = 60  # what is nested deeper is passed over: nobody wrote it, and Python's stack ends
 
 
 def words(text: str) -> frozenset[str]:
@@ -56,9 +58,12 @@ def nested(text: str, tokens: Iterable[Token] | None = None) -> list[Item]:
     """Return the items of ``text``, or those of its ``tokens``; a stray closing sign is left out."""
     level: list[Item] = []
     opened: list[_Open] = []
+    deeper = 0
     for token in significant(text) if tokens is None else tokens:
         item = _item(text, token)
-        if item.word in {"(", "["}:
+        if deeper or (len(opened) == _DEEPEST and item.word in _OPENS):
+            deeper += (item.word in _OPENS) - (item.word in _CLOSES)
+        elif item.word in _OPENS:
             opened.append(_Open(item, level[-1].word if level else "", level))
             level = []
         elif item.word in _CLOSES:
@@ -140,6 +145,6 @@ def levels(text: str, tokens: Iterable[Token]) -> list[list[Item]]:
                 open_levels[-1].append(sign._replace(end=item.end, word=sign.word + item.word, inside=inside))
             continue
         open_levels[-1].append(item)
-        if item.word in {"(", "["}:
+        if item.word in _OPENS:
             open_levels.append([])
     return open_levels

@@ -51,7 +51,7 @@ def _pairs(ground: Ground, new: Source, old: Source) -> Iterator[Pairs]:
 def _by_primary_key(ground: Ground, first: Relation, second: Relation) -> Iterator[Pairs]:
     types = [{column.name: column.type for column in relation.columns} for relation in (first, second)]
     for relation in (first, second):
-        key = next((key for key in ground.catalog.keys_of(relation) if key.kind == "p"), None)
+        key = next((key for key in ground.index.keys_of(relation.schema, relation.name) if key.kind == "p"), None)
         if key is not None and all(name in types[0] and types[0][name] == types[1].get(name) for name in key.columns):
             yield tuple((name, name) for name in key.columns)
             return

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.schema import offered_columns, offered_joins, offered_statements
-from tusk_jupyter.schema.finding import PREFIX, WITHIN
+from tusk_jupyter.schema.finding import PREFIX, WITHIN, WORD
 from tusk_jupyter.schema.ground import SYSTEM, Candidate, Ground
 from tusk_jupyter.schema.outputs import relation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tusk_jupyter.schema.catalog import Function, Relation
     from tusk_jupyter.schema.wants import Want
 
     Offer = Callable[[Ground, tuple[str, ...]], Iterator[Candidate]]
 
-MOST = 1000
+MOST = 500
 _KINDS = {
     "r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table", "S": "sequence",
     "i": "index", "I": "index", "c": "type", "t": "table",
@@ -60,55 +60,58 @@ def _relations(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     kinds, privileges = detail[0], _WRITES.get(ground.path[0].kind, "") if len(detail) > 1 else ""
     qualifier, typed = ground.cursor.qualifier, ground.cursor.typed
     if qualifier:
-        relations = ground.catalog.by_schema.get(qualifier[-1], {})
-        yield from _of_schema(ground, relations.values(), kinds, privileges)
+        for how, relation in ground.index.shelf(qualifier[-1]).find(typed, kinds, MOST):
+            if _fits(relation, privileges):
+                yield _relation(ground, relation, how)
         return
     if "v" in kinds and not privileges:
         yield from _ctes(ground)
-    if not typed:
-        for schema in ground.schemas:
-            if schema not in SYSTEM:
-                relations = ground.catalog.by_schema.get(schema, {})
-                shown = (r for r in relations.values() if ground.catalog.relation(r.name) is r)
-                yield from _of_schema(ground, shown, kinds, privileges)
-    else:
-        yield from _found(ground, kinds, privileges)
+    yield from _on_path(ground, kinds, privileges)
+    if typed:
+        yield from _elsewhere(ground, kinds, privileges)
     yield from _schemas(ground, ())
 
 
-def _of_schema(ground: Ground, relations: Iterable[Relation], kinds: str, privileges: str) -> Iterator[Candidate]:
-    found = []
-    for relation in relations:
-        how = ground.match(relation.name) if _fits(relation, kinds, privileges) else None
-        if how is not None:
-            found.append((how, relation))
-            if len(found) >= MOST:
-                break
-    for how, relation in sorted(found, key=lambda pair: (pair[0], pair[1].name)):
-        yield _relation(ground, relation, how)
-
-
-def _found(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]:
-    """Yield the relations that match what is typed: by search_path, then those of other schemas."""
-    path = ground.schemas
-    found: list[tuple[int, int, int, Candidate]] = []
-    for n, (how, relation) in enumerate(ground.index.relations.find(ground.cursor.typed, MOST)):
-        if not _fits(relation, kinds, privileges):
+def _on_path(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]:
+    """Yield the relations of the search_path, behind them those that another one hides, with their schema."""
+    hidden = []
+    for schema in ground.schemas:
+        system = schema in SYSTEM
+        if system and (not ground.cursor.typed or privileges):
             continue
-        place = path.index(relation.schema) if relation.schema in path else len(path)
-        shown = place < len(path) and ground.catalog.relation(relation.name) is relation
-        system = relation.schema in SYSTEM or relation.schema.startswith("pg_")
-        if (system and (how != PREFIX or privileges)) or (not shown and how == WITHIN):
-            continue
-        rank = place + (len(path) + 1) * (2 if system else 0 if shown else 1)
-        found.append((how, rank, n, _relation(ground, relation, how, qualified=not shown)))
-    for one in sorted(found, key=lambda one: one[:3]):
-        yield one[3]
+        for how, relation in ground.index.shelf(schema).find(
+            ground.cursor.typed, kinds, MOST, PREFIX if system else WITHIN
+        ):
+            if not _fits(relation, privileges):
+                continue
+            if ground.catalog.relation(relation.name) is relation:
+                yield _relation(ground, relation, how)
+            else:
+                hidden.append(_relation(ground, relation, how, qualified=True))
+    yield from hidden
 
 
-def _fits(relation: Relation, kinds: str, privileges: str) -> bool:
-    if relation.relkind not in kinds:
-        return False
+def _elsewhere(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]:
+    """Yield the matching relations of schemas that are not on the search_path, the system's last."""
+    others = set(ground.catalog.by_schema).difference(ground.catalog.search_path)
+    left = MOST
+    for schema in sorted(others, key=lambda schema: (_is_system(schema), schema)):
+        system = _is_system(schema)
+        if left <= 0 or (system and privileges):
+            return
+        for how, relation in ground.index.shelf(schema).find(
+            ground.cursor.typed, kinds, left, PREFIX if system else WORD
+        ):
+            if _fits(relation, privileges):
+                left -= 1
+                yield _relation(ground, relation, how, qualified=True)
+
+
+def _is_system(schema: str) -> bool:
+    return schema in SYSTEM or schema.startswith("pg_")
+
+
+def _fits(relation: Relation, privileges: str) -> bool:
     return not (privileges and relation.privileges) or not set(privileges).isdisjoint(relation.privileges)
 
 
@@ -243,7 +246,7 @@ def _constraints(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]
     del detail
     for query in ground.path[:1]:
         relation = relation_of(query.target, ground.path, ground.catalog) if query.target else None
-        for key in ground.catalog.keys_of(relation) if relation else ():
+        for key in ground.index.keys_of(relation.schema, relation.name) if relation else ():
             how = ground.match(key.name)
             if how is not None and key.kind in "pux":
                 yield Candidate(how, ground.name(key.name), "constraint", key.definition)
