@@ -38,8 +38,12 @@ def operand(tail: Sequence[Item], clause: str, *first: Want, more: Sequence[str]
     if wants_operand(tail):
         opened = [keywords(*followers.CASE_START)] if tail and tail[-1].word == "CASE" else []
         return expression(*first, *opened, more=more)
-    calls = ("over (", "filter (where", "within group (order by") if len(tail) > 1 and tail[-1].word == "()" else ()
-    return [keywords(*state, *calls, *followers.AFTER.get(clause, ()), *followers.OPERATORS)]
+    called = tail[-2].word if len(tail) > 1 and tail[-1].word == "()" else ""
+    calls = ("over (", "filter (where", "within group (order by") if called else ()
+    after = followers.AFTER.get(clause, ())
+    if called not in followers.WINDOW_FUNCTIONS:
+        state, after = (*state, *after[:2]), after[2:]
+    return [keywords(*state, *calls, *after, *followers.OPERATORS)]
 
 
 def _select(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
@@ -79,7 +83,7 @@ def _from(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
 
 def _on(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
     del items
-    if wants_operand(tail) and (not tail or tail[-1].word == "AND"):
+    if not tail:
         return operand(tail, clause, Want("conditions"))
     return operand(tail, clause)
 
@@ -87,6 +91,8 @@ def _on(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
 def _order(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
     del items
     fresh = not tail or tail[-1].word == ","
+    if not fresh and tail[-1].word in {"ASC", "DESC"}:
+        return [keywords(*followers.AFTER["SORTED"])]
     return operand(tail, clause, *([Want("outputs", ("plain",) if clause == "GROUP BY" else ())] if fresh else []))
 
 
@@ -210,11 +216,11 @@ def _fetch(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Wan
 
 
 def _for(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
-    del items
     last = tail[-1].word if tail else ""
     if last in {"OF", ","}:
         return [Want("sources")]
-    return [keywords("update", "share", "no key update", "key share", *followers.AFTER[clause])]
+    locks = ("update", "share", "no key update", "key share")
+    return [keywords(*locks)] if not tail and items[-1].word == "FOR" else [keywords(*followers.AFTER[clause])]
 
 
 def _table(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
@@ -227,8 +233,12 @@ def _call(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
     return [Want("procedures")] if not tail else []
 
 
+def _where(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
+    return operand(tail, "WRITTEN WHERE" if items[0].word in {"UPDATE", "DELETE"} else clause)
+
+
 RULES: dict[str, Callable[[Sequence[Item], Sequence[Item], str], list[Want]]] = {
-    "GROUP BY": _order, "ORDER BY": _order,
+    "WHERE": _where, "GROUP BY": _order, "ORDER BY": _order,
     "SELECT": _select, "RETURNING": _select, "FROM": _from, "JOIN": _from, "ON": _on, "MERGE ON": _on, "USING": _using,
     "SET": _set, "INTO": _into, "UPDATE": _update, "VALUES": _values, "WITH": _with, "UNION": _union,
     "CONFLICT": _conflict, "DO UPDATE": _do_update, "THEN DELETE": _then_delete, "MERGE": _merge, "WHEN": _when,

@@ -62,7 +62,9 @@ def _ambiguous(items: Sequence[Item], n: int, word: str, before: str) -> str:
     if word == "WHEN":
         return "WHEN" if kind == "MERGE" and not _in_case(items[:n]) else ""
     if word == "ON":
-        if before in {"DISTINCT", "GRANT", "REVOKE"} or (n + 1 < len(items) and items[n + 1].word == "CONFLICT"):
+        if before in {"DISTINCT", "GRANT", "REVOKE"} or (
+            n + 1 < len(items) and items[n + 1].word in {"CONFLICT", "CONSTRAINT"}
+        ):
             return ""
         return "MERGE ON" if kind == "MERGE" else "ON"
     if kind in {"DELETE", "MERGE"}:

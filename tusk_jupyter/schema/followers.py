@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def listed(text: str) -> tuple[str, ...]:
     """Return the keywords of a text that divides them by commas."""
@@ -59,7 +64,9 @@ AFTER: dict[str, tuple[str, ...]] = {
     "OFFSET": ("limit", "rows", *_LIMITS[2:]),
     "FETCH": ("row only", "rows only", "rows with ties", "offset", *_LIMITS[3:]),
     "FOR": ("of", "nowait", "skip locked"),
-    "VALUES": ("on conflict", "on conflict do nothing", "returning", "order by", "limit", *_COMBINE),
+    "VALUES": ("on conflict", "on conflict do nothing", "returning"),
+    "WRITTEN WHERE": ("and", "or", "returning"),
+    "SORTED": ("limit", "nulls last", "nulls first", "offset", *_LIMITS[2:]),
     "SET": ("where", "from", "returning"),
     "RETURNING": ("as", "into"),
     "UPDATE": ("set", "as"),
@@ -73,8 +80,65 @@ AFTER: dict[str, tuple[str, ...]] = {
     "WINDOW ORDER": ("desc", "asc", "nulls first", "nulls last", "rows between", "range between", "groups between"),
     "TABLE": ("order by", "limit", *_COMBINE, *_LIMITS[1:]),
 }
-FRAME = listed("unbounded preceding, unbounded following, current row")
+_FRAME = listed("unbounded preceding, current row, unbounded following")
+_JOINED = ("join", "outer join", "join lateral")
+# behind words that are not all of what is written together
+CONTINUED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("GROUP",): ("by",),
+    ("ORDER",): ("by",),
+    ("PARTITION",): ("by",),
+    ("LEFT",): _JOINED,
+    ("RIGHT",): _JOINED,
+    ("FULL",): _JOINED,
+    ("OUTER",): ("join", "join lateral"),
+    ("INNER",): ("join", "join lateral"),
+    ("CROSS",): ("join", "join lateral"),
+    ("NATURAL",): ("join", "left join", "right join", "full join", "inner join"),
+    ("IS",): listed(
+        "null, not null, true, false, not true, not false, distinct from, not distinct from, unknown, not unknown, json"
+    ),
+    ("IS", "NOT"): ("null", "true", "false", "distinct from", "unknown", "json"),
+    ("IS", "DISTINCT"): ("from",),
+    ("NULLS",): ("last", "first"),
+    ("SIMILAR",): ("to",),
+    ("AT",): ("time zone",),
+    ("AT", "TIME"): ("zone",),
+    ("WITHIN",): ("group (order by",),
+    ("TABLESAMPLE",): ("bernoulli (", "system ("),
+    ("SKIP",): ("locked",),
+    ("ROWS",): ("between", *_FRAME),
+    ("RANGE",): ("between", *_FRAME),
+    ("GROUPS",): ("between", *_FRAME),
+    ("ROWS", "BETWEEN"): _FRAME,
+    ("RANGE", "BETWEEN"): _FRAME,
+    ("GROUPS", "BETWEEN"): _FRAME,
+    ("PRECEDING",): ("and", "and current row", "and unbounded following"),
+    ("UNBOUNDED",): ("preceding", "following"),
+}
+NOT = ("in (", "like", "ilike", "between", "similar to")
+
+
+def continued(words: Sequence[str]) -> tuple[str, ...]:
+    """Return what completes the words before the cursor, the last two at most; nothing where they are complete."""
+    return CONTINUED.get(tuple(words[-2:])) or CONTINUED.get(tuple(words[-1:])) or ()
+
+
 FIELDS = listed("""
     epoch, year, month, day, hour, minute, second, dow, doy, week, quarter, isodow, isoyear, century, decade,
     millennium, milliseconds, microseconds, timezone, timezone_hour, timezone_minute, julian
 """)
+WINDOW_FUNCTIONS = frozenset(
+    (
+        "ROW_NUMBER",
+        "RANK",
+        "DENSE_RANK",
+        "PERCENT_RANK",
+        "CUME_DIST",
+        "NTILE",
+        "LAG",
+        "LEAD",
+        "FIRST_VALUE",
+        "LAST_VALUE",
+        "NTH_VALUE",
+    )
+)

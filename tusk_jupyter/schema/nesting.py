@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-_TAKES_FROM = frozenset({"EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"})  # extract(epoch from …)
+TAKES_FROM = frozenset({"EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"})  # extract(epoch from …)
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _CLOSES = {")": "(", "]": "["}
 _OPENS = frozenset(_CLOSES.values())
@@ -119,7 +119,7 @@ def _close(opened: list[_Open], level: list[Item], sign: Item) -> list[Item]:
 def _was_meant_for_outer(opened: Sequence[_Open], level: Sequence[Item]) -> bool:
     """Return whether the innermost parenthesis was forgotten: ``(select count( from t)``."""
     top = opened[-1]
-    if top.before in _TAKES_FROM or is_query(level) or not any(item.word == "FROM" for item in level):
+    if top.before in TAKES_FROM or is_query(level) or not any(item.word == "FROM" for item in level):
         return False
     return any(outer.sign.word == "(" and is_query(inner.inside) for outer, inner in pairwise(opened))
 

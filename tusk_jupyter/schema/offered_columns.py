@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tusk_jupyter.schema.finding import PREFIX
 from tusk_jupyter.schema.from_clause import divided
 from tusk_jupyter.schema.ground import SYSTEM, Candidate, Ground
+from tusk_jupyter.schema.offered_joins import counterparts
 from tusk_jupyter.schema.outputs import name_of, outputs, relation_of
 from tusk_jupyter.schema.quoting import literal
 
@@ -36,7 +37,7 @@ def _columns(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
         count = Counter(column.name for _, columns in here for column in columns)
         for source, columns in here:
             for column in columns:
-                how = ground.match(column.name)
+                how = ground.match(column.name) if column.name != "?column?" else None
                 if how is None or (column.name in merged and column.name in seen):
                     continue
                 clear = (count[column.name] == 1 or column.name in merged) and column.name not in seen
@@ -156,8 +157,19 @@ def _outputs(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
 def _values(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     """Yield the values of the column that is compared: labels of an enum, true and false, a parameter of its name."""
     found = _compared(ground, detail)
+    if not ground.cursor.quote and not ground.cursor.qualifier:
+        yield from _proposed(ground, detail)
+        yield from counterparts(ground, detail)
     if found is not None:
         yield from _values_of(ground, found)
+
+
+def _proposed(ground: Ground, name: tuple[str, ...]) -> Iterator[Candidate]:
+    """Yield the row's own value in ON CONFLICT … SET: ``name = excluded.name``."""
+    excluded = next((source for depth, source in ground.sources() if source.kind == "excluded" and not depth), None)
+    text = f"excluded.{ground.name(name[-1])}"
+    if excluded is not None and len(name) == 1 and ground.match(text) == PREFIX:
+        yield Candidate(PREFIX, text, "column", "the row proposed")
 
 
 def _compared(ground: Ground, name: tuple[str, ...]) -> Column | None:

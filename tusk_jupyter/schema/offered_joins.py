@@ -73,6 +73,21 @@ def _conditions(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
                 yield Candidate(PREFIX, before + text, "join")
 
 
+def counterparts(ground: Ground, name: tuple[str, ...]) -> Iterator[Candidate]:
+    """Yield the columns that a column is joined with, to stand behind its ``=``."""
+    if len(name) < 2 or not ground.path:  # noqa: PLR2004 an alias and a column
+        return
+    sources = [source for source in ground.path[0].sources if source.called]
+    own = next((source for source in sources if source.called == name[-2]), None)
+    for other in sources if own is not None else ():
+        for pairs in _pairs(ground, own, other) if own is not None and other is not own else ():
+            for a, b in pairs:
+                text = ground.name(b, other.called)
+                how = ground.match(text)
+                if a == name[-1] and how is not None:
+                    yield Candidate(how, text, "column", f"joins {a}")
+
+
 def _joins(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     del detail
     yield from _conditions(ground, ("on",))

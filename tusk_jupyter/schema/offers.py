@@ -162,8 +162,8 @@ def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) ->
     for how, overloads in names:
         fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets, result)]
         first = _first(ground, fitting, qualifier[-1] if qualifier else None)
-        if first is None:
-            continue
+        if first is None or (first.schema in SYSTEM and first.name in ground.index.taken.routines):
+            continue  # current_user is written without parentheses, substring offered as a keyword
         name, system = first.name, first.schema in SYSTEM
         if system and not qualifier and (own or how != PREFIX or (not typed and name not in common)):
             continue
@@ -178,7 +178,7 @@ def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) ->
 def _is_offered(function: Function, sets: str, result: str) -> bool:
     if result:
         return function.result == result
-    return (function.returns_set or not sets) and function.result not in _HIDDEN_RESULTS
+    return (function.returns_set or not sets or function.result == "record") and function.result not in _HIDDEN_RESULTS
 
 
 def _first(ground: Ground, overloads: Sequence[Function], schema: str | None) -> Function | None:
@@ -197,6 +197,8 @@ def _function(
 ) -> Candidate:
     same = [one for one in overloads if one.schema == first.schema]
     name = ground.name(first.name, first.schema if qualified else None, routine=True)
+    if first.schema in SYSTEM and ground.cursor.typed and name.isidentifier():
+        name = ground.word(name)
     if not ground.cursor.called:
         name += "()" if not any(one.arguments for one in same) else "("
     more = f" (+{len(same) - 1})" if len(same) > 1 else ""

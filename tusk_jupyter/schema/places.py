@@ -14,7 +14,7 @@ from tusk_jupyter.lexer import Kind
 from tusk_jupyter.schema import followers
 from tusk_jupyter.schema.clause_rules import READABLE, RULES, case_words, expression, operand
 from tusk_jupyter.schema.clauses import clause_of, column_before, wants_operand
-from tusk_jupyter.schema.nesting import words
+from tusk_jupyter.schema.nesting import TAKES_FROM, words
 from tusk_jupyter.schema.scope import last_part
 from tusk_jupyter.schema.statements import statement_wants
 from tusk_jupyter.schema.wants import Want, keywords
@@ -52,7 +52,10 @@ def places(levels: Sequence[Sequence[Item]], *, literal: bool = False) -> list[W
             return found
     levels = [last_part(level) for level in levels]
     compared = _compared(levels)
-    found = _parenthesis(levels) if len(levels) > 1 and clause_of(items)[0] == "" else None
+    completed = _continued(items)
+    if completed:
+        return [keywords(*completed)]
+    found = _parenthesis(levels) if len(levels) > 1 and _is_plain(levels) else None
     if found is None:
         found = _clause(levels)
     return [compared, *found] if compared else found
@@ -72,6 +75,23 @@ def _holds_query(level: Sequence[Item]) -> bool:
     if part and part[0].word in _QUERIES:
         return True
     return any(item.word == "WITH" and before.word in _BEFORE_WITH for before, item in pairwise(level))
+
+
+def _continued(items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the rest of keywords that are written together, of which the first is there."""
+    found = [item.word for item in items[-3:]]
+    if found[-2:-1] in (["AS"], ["."]):
+        return ()
+    if found[-1:] == ["NOT"] and len(items) > 1 and not wants_operand(items[:-1]):
+        return followers.NOT
+    return followers.continued(found)
+
+
+def _is_plain(levels: Sequence[Sequence[Item]]) -> bool:
+    """Return whether the innermost parentheses hold no clause; the FROM of ``extract(epoch from …)`` is none."""
+    clause, at = clause_of(levels[-1])
+    takes_from = len(levels[-2]) > 1 and levels[-2][-2].word in TAKES_FROM
+    return not clause or (clause == "FROM" and takes_from and clause_of(levels[-1][:at])[0] == "")
 
 
 def _home(levels: Sequence[Sequence[Item]]) -> int:
@@ -109,9 +129,11 @@ def _parenthesis(levels: Sequence[Sequence[Item]]) -> list[Want] | None:
         return [Want("using")] if not items or items[-1].word == "," else []
     if before == "CONFLICT" or (clause == "INTO" and outer[0].word == "INSERT") or (before == "INSERT" and at > 0):
         fresh = not items or items[-1].word == ","
-        query = followers.QUERY if before != "CONFLICT" and not items else ()
+        query = followers.QUERY if clause == "INTO" and before != "CONFLICT" and not items else ()
         named = tuple(item.name for item in items if item.name)
         return [Want("conflict" if before == "CONFLICT" else "target", named), keywords(*query)] if fresh else []
+    if clause == "WINDOW" and before == "AS":
+        before = "OVER"
     if before in {"AS", "MATERIALIZED"}:
         return [keywords(*followers.QUERY, "insert into", "update", "delete from", "merge into")] if not items else []
     special = _special(items, before)
@@ -120,11 +142,12 @@ def _parenthesis(levels: Sequence[Sequence[Item]]) -> list[Want] | None:
     if clause in _FROM and (not tail or tail[-1].word in {",", "LATERAL", "ONLY"}) and not items:
         return [keywords(*followers.QUERY), Want("relations", (READABLE,)), Want("set functions")]
     if not wants_operand(items):
-        return [keywords(*followers.OPERATORS, *_inside_call(before), *case_words(items))]
+        return [keywords(*case_words(items), *_inside_call(before), *followers.OPERATORS, "order by")]
     query = followers.QUERY if not items and (before in _QUERY_BEFORE | {"IN"} or not _is_call(outer)) else ()
-    found = expression(more=("distinct",) if not items and _is_call(outer) else ())
-    if not items and _is_call(outer):
-        found.append(Want("star"))
+    if clause == "VALUES" and outer[0].word == "INSERT" and not _is_call(outer):
+        return [Want("functions"), keywords("default", *followers.EXPRESSION, *query)]
+    first = [Want("star")] if before == "COUNT" and not items else []
+    found = expression(*first, more=("distinct",) if not items and _is_call(outer) else ())
     return [keywords(*query), *found] if query and before in _QUERY_BEFORE else [*found, keywords(*query)]
 
 
@@ -153,9 +176,7 @@ def _special(items: Sequence[Item], before: str) -> list[Want] | None:
 
 
 def _inside_call(before: str) -> tuple[str, ...]:
-    return {"CAST": ("as",), "EXTRACT": ("from",), "SUBSTRING": ("from", "for"), "TRIM": ("from",)}.get(
-        before, ("order by",)
-    )
+    return {"CAST": ("as",), "EXTRACT": ("from",), "SUBSTRING": ("from", "for"), "TRIM": ("from",)}.get(before, ())
 
 
 def _clause(levels: Sequence[Sequence[Item]]) -> list[Want]:
