@@ -84,7 +84,9 @@ def _on_path(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]
         ):
             if not _fits(relation, privileges):
                 continue
-            if ground.catalog.relation(relation.name) is relation:
+            # not «is»: the catalog makes its records anew at each look
+            shown = ground.catalog.relation(relation.name)
+            if shown is not None and shown.schema == relation.schema:
                 yield _relation(ground, relation, how)
             else:
                 hidden.append(_relation(ground, relation, how, qualified=True))
