@@ -50,7 +50,7 @@ LINES = [
     ("%%sql |", ["db", "elsewhere", "further", "--out"]),
     ("%%sql e|", ["elsewhere"]),
     ("%%tsql e|", ["elsewhere"]),
-    ("%sql e|", ["elsewhere"]),
+    ("%sql e|", ["elsewhere", "explain"]),
     ("x = %sql fur|", ["further"]),
     ("if True:\n    %tsql else|", ["elsewhere"]),
     ("\n\n %%sql else|", ["elsewhere"]),

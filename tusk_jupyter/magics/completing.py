@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.magics import first_line, notebook_names
@@ -11,7 +12,8 @@ from tusk_jupyter.magics.first_line import moved
 from tusk_jupyter.magics.line_choices import Known
 from tusk_jupyter.magics.line_words import read
 from tusk_jupyter.schema.catalog import Catalog
-from tusk_jupyter.schema.suggestions import Suggestions
+from tusk_jupyter.schema.completion import complete
+from tusk_jupyter.schema.suggestions import Suggestion, Suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,15 @@ if TYPE_CHECKING:
     from tusk_jupyter.magics.line_words import Reading
     from tusk_jupyter.magics.options import Options
     from tusk_jupyter.magics.places import Place
-    from tusk_jupyter.schema.suggestions import Inspection, Suggestion
+    from tusk_jupyter.schema.suggestions import Inspection
     from tusk_jupyter.tusk import Tusk
+
+# what stands before a name of the database, so that completion of SQL offers it; and which of its kinds are meant
+_BEFORE = {"relation": "select * from ", "function": "select "}
+_KINDS = {
+    "relation": frozenset({"table", "view", "materialized view", "foreign table", "sequence", "schema"}),
+    "function": frozenset({"function", "procedure", "schema"}),
+}
 
 
 class Completing:
@@ -39,7 +48,7 @@ class Completing:
         found, reading, sql = self._of_line(place)
         if sql is None:
             return moved(found, place.start)
-        return moved(self._of_sql(place.text[sql : place.end], place.cursor - sql, reading), sql)
+        return moved(self._of_sql(place.text[sql : place.end], place.cursor - sql, _named(place, reading)), sql)
 
     def inspect(self, place: Place) -> Inspection | None:
         """Return what is known of what the cursor is on."""
@@ -82,7 +91,7 @@ class Completing:
         if found is None:
             return Suggestions(0, 0), reading, _sql_start(place, reading)
         if reading.at.kind == "word" and (reading.typed or not place.is_cell) and not reading.typed.startswith("-"):
-            sql = self._of_sql(reading.typed, len(reading.typed), reading)
+            sql = self._of_sql(reading.typed, len(reading.typed), _named(place, reading))
             items = (*found.items, *sql.items) if sql.start == 0 else found.items
             found = Suggestions(found.start, found.end, items)
         return found, reading, None
@@ -97,21 +106,27 @@ class Completing:
             return Suggestions(0, 0), reading, _sql_start(place, reading)
         return first_line.on_tusk(line, min(cursor, len(line)), self._known, self._relations), reading, None
 
-    def _of_sql(self, text: str, cursor: int, reading: Reading) -> Suggestions:
+    def _of_sql(self, text: str, cursor: int, connection: str | None) -> Suggestions:
         found = notebook_names.suggestions(text, cursor, self._names())
         if found is not None:
             return found
-        del reading
-        return Suggestions(cursor, cursor)
+        named = tuple(
+            Suggestion(name, "parameter", notebook_names.named(value, name)) for name, value in self._names().items()
+        )
+        return complete(text, cursor, self._catalog(connection), names=named)
 
-    def _relations(self, typed: str, connection: str | None) -> tuple[Suggestion, ...]:
-        del typed, connection
-        return ()
+    def _relations(self, kind: str, typed: str, connection: str | None) -> tuple[Suggestion, ...]:
+        """Return the names of the database that a word of a line may become, with what is typed of their schema."""
+        before = _BEFORE[kind]
+        found = complete(before + typed, len(before + typed), self._catalog(connection))
+        qualifier = typed[: max(0, found.start - len(before))]
+        items = (item for item in found.items if item.kind in _KINDS[kind])
+        return tuple(replace(item, text=qualifier + item.text) for item in items)
 
     def _catalog(self, name: str | None) -> Catalog:
+        """Return what is known of a database by now; nothing of one that is not connected."""
         connection = self._connection(name)
-        del connection
-        return Catalog()
+        return self._tusk.schemas.catalog(connection) if connection is not None else Catalog()
 
     def _connection(self, name: str | None) -> Connection | None:
         """Return an open connection; never opens one."""

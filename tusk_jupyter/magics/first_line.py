@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.magics.options import Option, Options
 
-    # (what is typed of a name, the connection) → the names of the database that it may become
-    Relations = Callable[[str, str | None], tuple[Suggestion, ...]]
+    # (relation or function, what is typed of its name, the connection) → the names that it may become
+    Relations = Callable[[str, str, str | None], tuple[Suggestion, ...]]
 
 _SCHEMES = ("postgresql://",)
 _PAIR = re.compile(r"(?P<keyword>\w+)=(?P<value>.*)", re.DOTALL)
@@ -84,11 +84,14 @@ def on_tusk(line: str, cursor: int, known: Known, relations: Relations) -> Sugge
         return _at(first, matching(first.typed, tusk_words.subcommands()))
     options = tusk_words.options_of(first.before)
     reading = read(line, cursor, options)
+    option = reading.at.option if reading.at.kind == "value" else None
+    if option is not None and option.takes == "relation":
+        return _at(reading, relations("relation", reading.typed, connection_named(line)))
     if options is not None and (found := of_option(reading, options, known)) is not None:
         return found
     takes = tusk_words.takes(reading.before)
     if takes in {"relation", "function"}:
-        return _at(reading, relations(reading.typed, connection_named(line)))
+        return _at(reading, relations(takes, reading.typed, connection_named(line)))
     items = tusk_words.words_of(reading.before, known, reading.typed)
     if options is not None and not reading.typed:
         items += option_names(options, reading.given)
