@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from tusk_jupyter.connections.connection import Connection
-    from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.execution import Deadline, Execution
     from tusk_jupyter.running import Kernel
     from tusk_jupyter.schema.asking import Ask
     from tusk_jupyter.secret import Secret
@@ -47,6 +47,7 @@ def look(
     connection: Connection,
     ask: Callable[[str], Secret | None] | None = None,
     on_tick: Callable[[Execution], None] | None = None,
+    deadline: Deadline | None = None,
 ) -> Looked[T]:
     r"""Ask a question about the database.
 
@@ -70,6 +71,7 @@ def look(
         deliver=deliver,
         on_tick=on_tick,
         history=False,
+        deadline=deadline,
     )
     return Looked(answers[0])
 

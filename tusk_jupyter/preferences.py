@@ -92,6 +92,12 @@ PREFERENCES: dict[str, Preference] = {
         Preference("memory_limit_mb", 0, "Stop a result that takes more; 0: one that would not fit into free memory."),
         Preference("quiet", default=False, meaning="Show no status lines."),
         Preference(
+            "expanded",
+            "off",
+            r"Show each row as a record, a line for each column (psql's \x); auto: where the table is wide.",
+            ("off", "on", "auto"),
+        ),
+        Preference(
             "idle_transaction_s",
             60,
             "Point out a transaction that is idle for so many seconds; 0: none.",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import SshError, TuskError
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.backslash import Called
+    from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.delivery import Delivery, Options
+    from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
     from tusk_jupyter.queries.partition import Parallel
     from tusk_jupyter.queries.progress import Wait
@@ -144,9 +146,14 @@ def run_alone(
     deliver: Callable[..., Delivery],
     on_tick: Callable[[Execution], None] | None,
     history: bool = True,
+    bound: Bound | None = None,
+    source: Source | None = None,
+    deadline: Deadline | None = None,
 ) -> Step:
     """Run what a command of ours makes of a session: one statement, or what is shown as one.
 
+    :param bound: the statement with its values; by default it has none.
+    :param source: where it stands; by default alone.
     :raises TuskError: as a cell does; :raises QueryInterrupted: after a kernel interrupt.
     """
     from tusk_jupyter.queries.binding import Bound
@@ -157,14 +164,14 @@ def run_alone(
     execution = Execution(
         session,
         statement=statement,
-        bound=Bound(statement.text),
-        source=Source("", statement.text),
+        bound=bound or Bound(statement.text),
+        source=source or Source("", statement.text),
         options=delivery_options(kernel, CellOptions(), connection),
         deliver=deliver,
     )
     begun(kernel, connection, execution)
     tick = ticking(kernel, connection, on_tick)
-    outcome = execution.wait(lambda: tick(execution))
+    outcome = execution.wait(lambda: tick(execution), deadline=deadline)
     ended(kernel, connection, statement, execution, outcome, history=history)
     if outcome.error is not None:
         raise QueryInterrupted(outcome.error) if execution.interrupted else outcome.error

@@ -71,6 +71,7 @@ class Tusk(Reaching, SingletonConfigurable):
     limit = trait("limit")
     memory_limit_mb = trait("memory_limit_mb")
     quiet = trait("quiet")
+    expanded = trait("expanded")
     idle_transaction_s = trait("idle_transaction_s")
     history = trait("history")
     history_days = trait("history_days")

@@ -27,6 +27,7 @@ OTHER = {
     "limit": 500,
     "memory_limit_mb": 2000,
     "quiet": True,
+    "expanded": "on",
     "history": False,
     "history_days": 30,
     "idle_transaction_s": 300,

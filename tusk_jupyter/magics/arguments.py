@@ -152,7 +152,7 @@ def _options_of(line: str, options: Options, connections: Names, *, cell: bool) 
         while position < len(line) and line[position].isspace():
             position += 1
         rest = line[position:]
-        if not rest or _ASSIGN.match(rest):
+        if not rest or rest.startswith("\\") or _ASSIGN.match(rest):  # a backslash command of psql's
             return given, position
         if rest == "--" or (rest.startswith("--") and rest[2].isspace()):
             # in a cell it is the beginning of a comment, on a line the end of the options
@@ -188,8 +188,6 @@ def _connection(word: str, given: dict[str, Any], connections: Names) -> str:
 
 
 def _near(word: str, connections: Names) -> str:
-    if word == r"\watch":
-        return r"What \watch is in psql is here: %tusk watch SECONDS SQL."
     known = connections()
     names = [*known, *STATEMENT_KEYWORDS]
     folded = {name.upper(): name for name in names}

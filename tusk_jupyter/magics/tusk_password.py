@@ -17,7 +17,10 @@ from tusk_jupyter.magics.tusk_commands import Commands
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.secret import Secret
+    from tusk_jupyter.tusk import Tusk
 
 PASSWORD_OPTIONS = Options(
     Option(("--connection",), "connection", str, meaning="on that server", takes="connection"), magic="%tusk password"
@@ -37,15 +40,22 @@ class PasswordCommands(Commands):
 
         role, name = _read(self._line)
         connection = self._tusk.connection(name, connect.ask)
-        done = self._tusk.set_password(
-            lambda found: _typed_twice(connect.ask, found),
-            role=role,
-            connection=connection,
-            ask=connect.ask,
-            on_tick=self._output.tick,
-        )
-        footer = self._output.footer(done.step, connection=connection.name, parts=(f"password of {done.role} set",))
-        self._output.show(replace(footer, notes=(*footer.notes, *done.notes)))
+        set_password(self._tusk, self._output, role=role, connection=connection)
+
+
+def set_password(tusk: Tusk, output: CellOutput, *, role: str | None, connection: Connection) -> None:
+    """Ask for the new password of a role (without one, the current user's), and set it."""
+    from tusk_jupyter.magics import connect
+
+    done = tusk.set_password(
+        lambda found: _typed_twice(connect.ask, found),
+        role=role,
+        connection=connection,
+        ask=connect.ask,
+        on_tick=output.tick,
+    )
+    footer = output.footer(done.step, connection=connection.name, parts=(f"password of {done.role} set",))
+    output.show(replace(footer, notes=(*footer.notes, *done.notes)))
 
 
 def _read(line: str) -> tuple[str | None, str | None]:

@@ -19,9 +19,15 @@ from tusk_jupyter.magics.tusk_listen import count
 from tusk_jupyter.queries.classify import starts_like_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.magics.output import CellOutput
     from tusk_jupyter.magics.watch import Run, Wanted, Watch
     from tusk_jupyter.queries.execution import Execution
+    from tusk_jupyter.queries.script import Names
+    from tusk_jupyter.secret import Secret
+    from tusk_jupyter.tusk import Tusk
     from tusk_jupyter.widgets.result_footer import Footer
 
 USAGE = "%tusk watch SECONDS [--until EXPR] [--count N] [--connection NAME] SQL"
@@ -44,37 +50,53 @@ class WatchCommands(Commands):
         result, true for every row, or an aggregate: ``--until 'done = total'``, ``--until 'count(*) = 0'``. Stop ends
         it; the value is the last frame.
         """
-        from tusk_jupyter.magics import connect, front_end, sql
-        from tusk_jupyter.magics.watch import Watch
+        from tusk_jupyter.magics import connect, sql
 
         wanted, name = read(self._line)
-        if wanted.until is None and wanted.count is None and front_end.nobody_is_there(self._shell):
-            raise InvalidInput(
-                "nobody can stop it here, and it would never end by itself",
-                advice="Nothing was run. Add --count N, or --until EXPR.",
-            )
         connection = self._tusk.connection(name, connect.ask)
-        shown = _Shown(self._output, wanted, connection.name)
-        watch = Watch(
-            self._tusk,
-            wanted,
-            names=sql.names(self._shell, self._local_ns, None),
-            connection=connection,
-            ask=connect.ask,
-            on_tick=shown.tick,
+        names = sql.names(self._shell, self._local_ns, None)
+        frame, stopped = watch(
+            self._tusk, self._shell, self._output, wanted, connection=connection, names=names, ask=connect.ask
         )
-        last = None
-        try:
-            for last in watch.runs():
-                shown.show(last)
-        except KeyboardInterrupt:
-            if last is None:
-                raise
-            watch.cancel()
-        shown.end(last, stopped=watch.is_cancelled)
-        if watch.is_cancelled:
+        if stopped:
             self._output.end_run("%tusk watch was stopped")
-        return last.frame if last is not None else None
+        return frame
+
+
+def watch(
+    tusk: Tusk,
+    shell: Any,
+    output: CellOutput,
+    wanted: Wanted,
+    *,
+    connection: Connection,
+    names: Names,
+    ask: Callable[[str], Secret | None],
+) -> tuple[Any, bool]:
+    """Run and show a watch to its end; return the last frame, and whether it was stopped.
+
+    :raises InvalidInput: when it would never end, and nobody could stop it.
+    """
+    from tusk_jupyter.magics import front_end
+    from tusk_jupyter.magics.watch import Watch
+
+    if wanted.until is None and wanted.count is None and front_end.nobody_is_there(shell):
+        raise InvalidInput(
+            "nobody can stop it here, and it would never end by itself",
+            advice="Nothing was run. Add --count N, or --until EXPR.",
+        )
+    shown = _Shown(output, wanted, connection.name)
+    watching = Watch(tusk, wanted, names=names, connection=connection, ask=ask, on_tick=shown.tick)
+    last = None
+    try:
+        for last in watching.runs():
+            shown.show(last)
+    except KeyboardInterrupt:
+        if last is None:
+            raise
+        watching.cancel()
+    shown.end(last, stopped=watching.is_cancelled)
+    return (last.frame if last is not None else None), watching.is_cancelled
 
 
 @dataclass(slots=True)

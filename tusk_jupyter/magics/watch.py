@@ -47,6 +47,7 @@ class Wanted:
     script: str
     until: str | None = None
     count: int | None = None
+    prefix: str = ""  # what stands before it in the cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ class Watch:
                 self._script,
                 names=self._names,
                 connection=self._connection,
+                prefix=self._wanted.prefix if self._until is None else "",
                 # one row of history, not one for each run
                 options=CellOptions(
                     format="pandas",

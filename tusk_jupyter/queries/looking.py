@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SAVEPOINT = "tusk_look"
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The server refused a statement: the reply says why."""
 
 
@@ -45,7 +45,7 @@ class Looking(Delivery):
         try:
             self.answers.append(self.question(self.asked))
             failed = False
-        except _RefusedError:
+        except RefusedError:
             pass  # the reply has it, and becomes the error
         finally:
             if inside and self.session.lost is None:
@@ -68,5 +68,5 @@ class Looking(Delivery):
         command = Command(session.encode(statement), sent, [0] * len(sent), [0] * len(sent))
         self.reply = session.run(self.token, command, on_rows=take, on_notice=self.notices.add, counts=False)
         if self.reply.error is not None:
-            raise _RefusedError
+            raise RefusedError
         return found

@@ -151,6 +151,9 @@ class Script:
         try:
             return self.on_command(part, deadline)
         except TuskError as error:
+            if isinstance(error, InvalidInput | BindingError) and error.place is None:
+                error.place = self.source.place(part.last.start)
+                error.position = error.place.position
             error.transaction = error.transaction or lost.transaction_sentence(self.session.transaction)
             statement = part.statement or split.Statement(part.text, part.start, part.end, ())
             return Step(statement, None, Outcome(None, error, self.session.transaction, "failed"), more=True)
