@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import tusk_jupyter
+from tests.waiting import wait_until
 from tusk_jupyter.errors import BindingError, InvalidInput, QueryFailed
 from tusk_jupyter.magics.definition import Source
 
@@ -49,8 +50,8 @@ def test_an_error_points_at_its_statement_in_the_cell(table):
 
 
 def test_an_error_of_a_command_points_at_it(cells):
-    reply = cells.run("%%sql\nselect 1;\n \\zzz; \nselect 2", ok=False)
-    assert "LINE 3:  \\zzz; \n         ^" in shown(reply)
+    reply = cells.run("%%sql\nselect 1;\n \\dttq; \nselect 2", ok=False)
+    assert "LINE 3:  \\dttq; \n         ^" in shown(reply)
     assert "1 done, 1 failed, 1 not run" in shown(reply)
 
 
@@ -62,6 +63,7 @@ def test_a_failing_command_can_be_passed_over(cells):
 
 def test_each_statement_is_in_the_history_once_and_no_command(table, tusk):
     table.run("%%sql\n\\conninfo\nselect 1 as a \\gset\nselect 2 \\gx\n\\sf pg_catalog.lower(text)\nselect 3 \\gdesc")
+    wait_until(lambda: len(history(tusk)) > 1)
     assert history(tusk) == ["select 1 as a", "select 2"]
 
 
@@ -127,6 +129,11 @@ def test_gset_sets_variables_of_the_notebook(table):
     assert "p_id, p_name, p_day, p_number set" in shown(reply)
     table.run("%sql select :p_id + 1 as id, day = :p_day as same from t where id = :p_id \\gset")
     assert (table.ns["id"], table.ns["same"]) == (3, True)
+
+
+def test_gset_is_quiet_where_the_cell_is(cells):
+    assert cells.run("%sql --quiet select 1 as a \\gset").displayed == []
+    assert cells.ns["a"] == 1
 
 
 @pytest.mark.parametrize(

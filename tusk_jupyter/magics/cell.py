@@ -166,6 +166,7 @@ class Cell:
             self._names,
             self._ask,
             show=lambda step: self._show(step, connection),
+            tell=lambda step, part: self._status(step, connection, part, now=True),
         )
         return psql.perform(cell, called, deadline)
 

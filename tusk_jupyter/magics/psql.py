@@ -46,6 +46,7 @@ class Cell:
     names: Names
     ask: Callable[[str], Secret | None]
     show: Callable[[Step], None]  # a statement's rows and status line, in their place
+    tell: Callable[[Step, str], None]  # its status line alone, with a word of what was done
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +78,28 @@ def perform(cell: Cell, called: Called, deadline: Deadline | None) -> Step:
     """Do what a command says; :raises TuskError: as a statement does."""
     call = Call(cell, called, deadline)
     name = called.last.name
-    if called.statement is not None or name in ENDINGS:
+    if called.statement is not None or name in ENDINGS or name == "bind":
         return _ending(call)
     if (do := COMMANDS.get(name)) is not None:
         return answered(call, do(call))
+    from tusk_jupyter.magics import psql_lists
+
+    if (wanted := psql_lists.find(name)) is not None:
+        return answered(call, psql_lists.listed(call, wanted))
     raise _unknown(name)
 
 
 def _is_known(name: str) -> bool:
-    from tusk_jupyter.magics import psql_words
+    from tusk_jupyter.magics import psql_lists, psql_words
 
     names = ENDINGS | BEFORE_ENDINGS | COMMANDS.keys() | psql_words.INSTEAD.keys()
-    return name in names
+    return name in names or psql_lists.find(name) is not None
 
 
 def _unknown(name: str) -> InvalidInput:
-    from tusk_jupyter.magics import psql_words
+    from tusk_jupyter.magics import psql_lists, psql_words
 
-    return psql_words.refusal(name, [*COMMANDS, *ENDINGS, *BEFORE_ENDINGS])
+    return psql_words.refusal(name, [*COMMANDS, *ENDINGS, *BEFORE_ENDINGS, *psql_lists.names()])
 
 
 def answered(call: Call, answer: Any = None) -> Step:
@@ -131,28 +136,33 @@ def look(call: Call, question: Callable[[Ask], T]) -> T:
 
 
 def _ending(call: Call) -> Step:
-    *before, last = call.called.commands
-    for command in call.called.commands:
+    _refuse_misplaced(call.called)
+    from tusk_jupyter.magics import psql_endings
+
+    for command in call.called.commands[:-1]:
+        if command.name == "x":
+            _set_expanded(Call(call.cell, Called((command,), None, command.start, command.end), call.deadline))
+    return psql_endings.perform(call)
+
+
+def _refuse_misplaced(called: Called) -> None:
+    *before, last = called.commands
+    for command in called.commands:
         if not _is_known(command.name):
             raise _unknown(command.name)
+    if called.statement is None:
+        again = "What has run does not run again by itself."
+        other = " Or: %tusk watch SECONDS SQL." if last.name == "watch" else ""
+        raise InvalidInput(
+            f"\\{last.name} ends a statement in place of its ;, and there is none before it",
+            advice=f"Write it behind the statement: select … \\{last.name}. {again}{other}",
+        )
     if last.name not in ENDINGS or any(command.name not in BEFORE_ENDINGS for command in before):
-        inside = next((one.name for one in call.called.commands if one.name not in ENDINGS | BEFORE_ENDINGS), last.name)
+        inside = next((one.name for one in called.commands if one.name not in ENDINGS | BEFORE_ENDINGS), last.name)
         advice = r"\bind and \x stand before \g." if inside in BEFORE_ENDINGS else "End the statement with ; before it."
         raise InvalidInput(
             f"\\{inside} stands in the middle of a statement", advice=f"The statement was not run. {advice}"
         )
-    if call.called.statement is None:
-        raise InvalidInput(
-            f"\\{last.name} ends a statement in place of its ;, and there is none before it",
-            advice=f"Write it behind the statement: select … \\{last.name}. What has run does not run again by itself."
-            + (" Or: %tusk watch SECONDS SQL." if last.name == "watch" else ""),
-        )
-    from tusk_jupyter.magics import psql_endings
-
-    for command in before:
-        if command.name == "x":
-            _set_expanded(Call(call.cell, Called((command,), None, command.start, command.end), call.deadline))
-    return psql_endings.perform(call)
 
 
 # -- the commands that are no statements ------------------------------------------------------------------------------
@@ -231,15 +241,15 @@ def _password(call: Call) -> None:
 
 def _help(call: Call) -> Any:
     call.arguments(1)
-    from tusk_jupyter.magics import listings, psql_words
+    from tusk_jupyter.magics import listings, psql_lists, psql_words
 
-    return listings.show([psql_words.listed(())])
+    return listings.show([psql_words.listed(psql_lists.helped())])
 
 
-def _synopsis(call: Call) -> None:
+def _synopsis(call: Call) -> Any:
     from tusk_jupyter.magics import psql_looks
 
-    psql_looks.synopsis(call, whole_line(call.command))
+    return psql_looks.synopsis(call, whole_line(call.command))
 
 
 def _conninfo(call: Call) -> Any:

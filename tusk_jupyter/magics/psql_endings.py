@@ -131,9 +131,7 @@ def _set(call: Call) -> Step:
     names = [prefix + column.name for column in result.columns]
     values = dict(zip(names, rows[0], strict=True))
     variables.assign(call.cell.shell, values, command=r"\gset")
-    call.cell.output.line(
-        call.cell.output.footer(step, connection=call.cell.connection.name, parts=(f"{', '.join(values)} set",))
-    )
+    call.cell.tell(step, f"{', '.join(values)} set")
     return psql.answered(call)
 
 
@@ -148,8 +146,7 @@ def _exec(call: Call) -> Step:
     if result is None:
         return step
     scripts = [str(value) for row in result.rows for value in row if value is not None]
-    parts = (f"{len(scripts):,} to execute",)
-    cell.output.line(cell.output.footer(step, connection=cell.connection.name, parts=parts))
+    cell.tell(step, f"{len(scripts):,} to execute")
     last, failed = None, None
     for script in scripts:
         try:
@@ -225,10 +222,8 @@ def _crosstab(call: Call) -> Step:
     wanted = call.arguments(4)
     step = run(call, format="pandas")
     result = step.outcome.result
-    if step.outcome.error is not None:
-        return step
     if result is None or result.frame is None:
-        raise InvalidInput(r"\crosstabview: statement did not return a result set", advice="The statement was run.")
+        return step  # psql says nothing of a statement without rows either
     grid = crosstab(result.frame, [column.name for column in result.columns], wanted)
     grid.attrs.update(result.frame.attrs)
     return replace(step, answer=grid)

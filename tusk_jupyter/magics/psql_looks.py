@@ -2,12 +2,14 @@ r"""What psql's backslash commands look up besides lists: sources (``\sf``, ``\s
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.magics import listings, psql
 from tusk_jupyter.schema import definitions
 from tusk_jupyter.schema.asking import Listing
+from tusk_jupyter.schema.synopses import SYNOPSES
 
 if TYPE_CHECKING:
     from tusk_jupyter.magics.psql import Call
@@ -55,11 +57,21 @@ def conninfo(call: Call) -> Any:
     return listings.show([Listing("Connection Information", ("Parameter", "Value"), tuple(rows))])
 
 
-def synopsis(call: Call, words: str) -> None:
-    r"""Say where it is written how a statement is written."""
-    major = version(call) // 10_000
-    what = f"how {words.upper()} is written" if words else "every statement"
-    call.cell.output.say(f"{what}: https://www.postgresql.org/docs/{major}/sql-commands.html")
+def synopsis(call: Call, words: str) -> Any:
+    r"""Return how statements that begin with ``words`` are written; of one, say it in a line."""
+    wanted = " ".join(words.upper().split()).removesuffix("*").rstrip()
+    found = {name: text for name, text in SYNOPSES.items() if f"{name} ".startswith(f"{wanted} " if wanted else "")}
+    found = found or {name: text for name, text in SYNOPSES.items() if name.startswith(wanted)}
+    where = f"https://www.postgresql.org/docs/{version(call) // 10_000}/sql-commands.html"
+    if not found:
+        near = difflib.get_close_matches(wanted, SYNOPSES, n=3)
+        offer = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise InvalidInput(f"there is no statement {wanted!r}", advice=f"{offer}All are at {where}.")
+    if len(found) > 1:
+        rows = tuple(found.items())
+        return listings.show([Listing("", ("Statement", "Synopsis"), rows, (f"More of each: {where}",))])
+    call.cell.output.say(*found.values(), where)
+    return None
 
 
 def version(call: Call) -> int:

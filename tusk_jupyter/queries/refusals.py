@@ -66,6 +66,8 @@ def _refuse_nul(source: Source) -> None:
 
 
 def _refuse_commands(script: str, options: Options, *, commands: bool) -> None:
+    if commands and options.destination is None and options.parallel is None:
+        return
     command = backslash.first_command(script)
     if command is None:
         return
@@ -74,12 +76,11 @@ def _refuse_commands(script: str, options: Options, *, commands: bool) -> None:
             f"\\{command.name} is a command of psql's, and only a cell that waits for it reads those",
             advice=f"Nothing was run. In a cell of its own: %sql \\{command.name}.",
         )
-    if options.destination is not None or options.parallel is not None:
-        option = "--to" if options.destination is not None else "--parallel"
-        raise InvalidInput(
-            f"{option} is for one statement, and \\{command.name} is a command of psql's",
-            advice="Nothing was run. Put them into two cells.",
-        )
+    option = "--to" if options.destination is not None else "--parallel"
+    raise InvalidInput(
+        f"{option} is for one statement, and \\{command.name} is a command of psql's",
+        advice="Nothing was run. Put them into two cells.",
+    )
 
 
 def _refuse_other_than_one_result(statements: list[Statement], options: Options) -> None:

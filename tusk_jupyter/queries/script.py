@@ -81,6 +81,7 @@ class Script:
     on_tick: Callable[[Execution], None] | None = None
     on_end: Callable[[Statement, Execution | None, Outcome], None] | None = None
     on_command: Callable[[Called, Deadline | None], Step] | None = None
+    _may_hold_commands: bool = False  # searched for once: a script of megabytes has many statements
 
     def steps(self) -> Iterator[Step]:
         """Run the statements; yield each with its outcome, failed ones too.
@@ -91,6 +92,7 @@ class Script:
         refusals.refuse_script(
             self.source, self.options, conforming=lambda: self._conforming, commands=self.on_command is not None
         )
+        self._may_hold_commands = "\\" in self.source.script
         part, position = self._next(0)
         if part is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")
@@ -134,14 +136,14 @@ class Script:
 
     def _next(self, position: int) -> tuple[Statement | Called | None, int]:
         script, conforming = self.source.script, self._conforming
-        if "\\" in script:
+        if self._may_hold_commands:
             return backslash.next_part(script, position, standard_conforming_strings=conforming)
         return split.next_statement(script, position, standard_conforming_strings=conforming)
 
     def _rest(self, position: int) -> int:
         """Return how many statements and commands follow."""
         script, conforming = self.source.script[position:], self._conforming
-        divide = backslash.divide if "\\" in script else split.split
+        divide = backslash.divide if self._may_hold_commands else split.split
         return len(divide(script, standard_conforming_strings=conforming))
 
     def _do(self, part: Statement | Called, deadline: Deadline | None) -> Step:

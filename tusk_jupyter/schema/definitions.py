@@ -97,7 +97,8 @@ def view(ask: Ask, name: str) -> Definition:
     given = [one.split("=", 1) for one in json.loads(options or "[]")]
     checked = next((value for key, value in given if key == "check_option"), None)
     others = ", ".join(f"{key}='{value}'" for key, value in given if key != "check_option")
-    text = f"CREATE OR REPLACE VIEW {schema}.{relation}{f' WITH ({others})' if others else ''} AS\n"
+    options = f"\n WITH ({others})" if others else ""
+    text = f"CREATE OR REPLACE VIEW {schema}.{relation}{options} AS\n"
     text += (query or "").rstrip("\n").removesuffix(";")
     return Definition(text + (f"\n WITH {checked.upper()} CHECK OPTION" if checked else ""))
 
