@@ -16,7 +16,7 @@ where {shown}
 order by n.nspname
 
 -- name: relations
-select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_userbyid(c.relowner),
+select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.json_build_array(pg_catalog.pg_get_userbyid(c.relowner),
        case when c.relkind = any ('{r,p,m,f,i,I}'::pg_catalog."char"[]) and c.reltuples >= 0::pg_catalog.float4
                  and not (c.reltuples = 0::pg_catalog.float4 and c.relpages = 0) then c.reltuples end,
        c.relpages, d.description,
@@ -27,7 +27,7 @@ select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_userbyid(c.relo
               case when pg_catalog.has_sequence_privilege(c.oid, 'SELECT') then 'r' end,
               case when pg_catalog.has_sequence_privilege(c.oid, 'UPDATE') then 'w' end,
               case when pg_catalog.has_sequence_privilege(c.oid, 'USAGE') then 'U' end)
-            else pg_catalog.concat({letters}) end
+            else pg_catalog.concat({letters}) end)
 from (select pg_catalog.current_setting('is_superuser') = 'on' as yes) is_super
 cross join pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -63,12 +63,12 @@ group by a.attrelid
 -- a foreign key to a partitioned table has a row of its own for each partition that it reaches: those are left out
 select k.conrelid, pg_catalog.json_build_array(n.nspname, c.relname, pg_catalog.json_agg(pg_catalog.json_build_array(
          k.conname, k.contype,
-         array(select a.attname from pg_catalog.unnest(k.conkey) with ordinality u (num, at)
-               join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.at),
+         array(select (select a.attname from pg_catalog.pg_attribute a where a.attrelid = k.conrelid and a.attnum = u.num)
+               from pg_catalog.unnest(k.conkey) with ordinality u (num, at) order by u.at),
          pg_catalog.pg_get_constraintdef(k.oid, true),
          coalesce(tn.nspname, ''), coalesce(t.relname, ''),
-         array(select a.attname from pg_catalog.unnest(k.confkey) with ordinality u (num, at)
-               join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.at)
+         array(select (select a.attname from pg_catalog.pg_attribute a where a.attrelid = k.confrelid and a.attnum = u.num)
+               from pg_catalog.unnest(k.confkey) with ordinality u (num, at) order by u.at)
        ) order by k.conname)),
        pg_catalog.string_agg(case when k.contype = 'f' then k.confrelid::pg_catalog.text end, ',')
 from pg_catalog.pg_constraint k
@@ -76,8 +76,9 @@ join pg_catalog.pg_class c on c.oid = k.conrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pg_catalog.pg_class t on t.oid = k.confrelid
 left join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-left join pg_catalog.pg_constraint up on up.oid = k.conparentid and up.conrelid = k.conrelid
-where k.contype = any ('{p,u,f,c,x}'::pg_catalog."char"[]) and up.oid is null and {only}
+where k.contype = any ('{p,u,f,c,x}'::pg_catalog."char"[]) and {only}
+  and case when k.conparentid = 0::pg_catalog.oid then true else (
+    select up.conrelid <> k.conrelid from pg_catalog.pg_constraint up where up.oid = k.conparentid) end is not false
 group by k.conrelid, n.nspname, c.relname
 
 -- name: types

@@ -19,18 +19,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tusk_jupyter.schema import packed
 from tusk_jupyter.schema.catalog import Catalog, Function, Keyword, Schema, Setting, Type
 from tusk_jupyter.schema.packed import Keys, Relations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tusk_jupyter.schema.packed import Facts
+    from collections.abc import Iterable, Iterator, Sequence
 
     class Ask(Protocol):
         """Runs one statement of ours and returns its rows as PostgreSQL's text."""
 
-        def __call__(self, statement: str, /) -> list[list[str | None]]: ...
+        def __call__(self, statement: str, /) -> Sequence[list[str | None]]: ...
 
 
 SLICE: Final = 5000
@@ -44,6 +43,7 @@ _LETTERS: Final = {
     "x": "REFERENCES",
     "t": "TRIGGER",
 }
+_INDEXES: Final = ("i", "I")  # whose columns are not read, and which have no constraints
 _MAINTAIN_SINCE: Final = 170000
 _TRUE: Final = ("t", "true")
 
@@ -105,10 +105,10 @@ class Found:
 
     place: Place
     temp: str | None = None
-    facts: dict[str, dict[str, Facts]] = field(default_factory=dict)
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)
     columns: dict[int, str] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
-    targets: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    targets: dict[int, str] = field(default_factory=dict)
 
     def copy(self) -> Found:
         """Return one that can be changed."""
@@ -167,11 +167,12 @@ def read_relations(ask: Ask, found: Found, only: Iterable[int] | None = None) ->
     while True:
         which = f"c.oid operator(pg_catalog.>) '{last}'::pg_catalog.oid" if only is None else _one_of("c.oid", only)
         rows = ask(statement("relations", only=which, limit=str(SLICE) if only is None else "all", **words))
-        for row in rows:
-            _add(found, row)
+        oid: str | None = None
+        for oid, schema, name, relkind, facts in rows:
+            found.facts.setdefault(schema or "", {})[name or ""] = f"{relkind}{oid} {facts}"
         if only is not None or len(rows) < SLICE:
             return
-        last = int(rows[-1][0] or 0)
+        last = int(oid or 0)
 
 
 def _relation_words(found: Found) -> dict[str, str]:
@@ -183,36 +184,22 @@ def _relation_words(found: Found) -> dict[str, str]:
     return {"shown": shown(found.temp), "all_letters": f"'{''.join(letters)}'", "letters": ", ".join(asked)}
 
 
-def _add(found: Found, row: list[str | None]) -> None:
-    oid, schema, name, relkind, owner, rows, pages, comment, privileges = row
-    facts = found.facts.setdefault(schema or "", {})
-    estimate = float(rows) if rows is not None else None
-    # a database has few owners and few sets of privileges, and many relations with the same
-    owner, privileges = _shared(owner or ""), _shared(privileges or "")
-    facts[name or ""] = (_shared(relkind or ""), int(oid or 0), owner, estimate, int(pages or 0), comment, privileges)
-
-
-@cache
-def _shared(text: str) -> str:
-    return text
-
-
 def read_columns(ask: Ask, found: Found, only: Iterable[int] | None = None) -> None:
     """Read columns into ``found``: of all relations that are there, or of those."""
     same: dict[str, str] = {}  # partitions have the columns of their parent
     for which in _slices("c.oid", found, only):
-        for oid, packed in ask(statement("columns", only=which)):
-            if packed is not None:
-                found.columns[int(oid or 0)] = same.setdefault(packed, packed)
+        for oid, columns in ask(statement("columns", only=which)):
+            if columns is not None:
+                found.columns[int(oid or 0)] = same.setdefault(columns, columns)
 
 
 def read_keys(ask: Ask, found: Found, only: Iterable[int] | None = None) -> None:
     """Read constraints into ``found``: of all relations that are there, or of those."""
     for which in _slices("k.conrelid", found, only):
-        for oid, packed, targets in ask(statement("keys", only=which)):
-            found.keys[int(oid or 0)] = packed or "[]"
+        for oid, keys, targets in ask(statement("keys", only=which)):
+            found.keys[int(oid or 0)] = keys or ""
             if targets is not None:
-                found.targets[int(oid or 0)] = tuple(map(int, targets.split(",")))
+                found.targets[int(oid or 0)] = targets
 
 
 def _slices(column: str, found: Found, only: Iterable[int] | None) -> Iterator[str]:
@@ -220,7 +207,8 @@ def _slices(column: str, found: Found, only: Iterable[int] | None) -> Iterator[s
     if only is not None:
         yield _one_of(column, only)
         return
-    oids = sorted(facts[1] for relations in found.facts.values() for facts in relations.values())
+    relations = (facts for relations in found.facts.values() for facts in relations.values())
+    oids = sorted(packed.oid(facts) for facts in relations if packed.relkind(facts) not in _INDEXES)
     for start in range(0, len(oids), SLICE):
         first, last = oids[start], oids[min(start + SLICE, len(oids)) - 1]
         yield (
