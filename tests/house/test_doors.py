@@ -56,6 +56,11 @@ PURE = [
     "schema/sheets",
     "schema/synopses",
     "widgets/sheet",
+    *(f"schema/{name}" for name in (
+        "clause_rules", "clauses", "completion", "cursor", "finding", "followers", "from_clause", "ground", "nesting",
+        "offered_columns", "offered_joins", "offered_statements", "offers", "outputs", "places", "quoting", "scope",
+        "statements", "wants",
+    )),
 ]
 IMPURE = {"psycopg", "psycopg_pool", "sqlite3", "IPython", "ipywidgets", "anywidget", "keyring", "threading", "asyncssh"}
 HEAVY = {"pandas", "pyarrow", "numpy", "ipywidgets", "anywidget", "keyring", "asyncssh", "psycopg", "psycopg_pool"}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.schema.nesting import Item
 
-READABLE = "rvmpft"
+READABLE = "rvmpf"
+_LIKELY = 5  # clauses that are likelier to follow than an operator
 _WRITABLE = ("rpvf", "w")
 
 
@@ -43,7 +44,7 @@ def operand(tail: Sequence[Item], clause: str, *first: Want, more: Sequence[str]
     after = followers.AFTER.get(clause, ())
     if called not in followers.WINDOW_FUNCTIONS:
         state, after = (*state, *after[:2]), after[2:]
-    return [keywords(*state, *calls, *after, *followers.OPERATORS)]
+    return [keywords(*state, *calls, *after[:_LIKELY], *followers.OPERATORS, *after[_LIKELY:])]
 
 
 def _select(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
@@ -65,7 +66,7 @@ def _from(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
         first = [Want("related")] if clause == "JOIN" or last == "," else []
         if kind == "DELETE" and not any(item.word == "USING" for item in items):
             return [Want("relations", _WRITABLE), keywords("only")]
-        rest = [Want("set functions"), keywords("lateral", "only", "rows from (", "unnest (")]
+        rest = [Want("set functions"), keywords("lateral", "only", "rows from (")]
         return [*first, Want("relations", (READABLE,)), *rest]
     if last == "AS":
         return []

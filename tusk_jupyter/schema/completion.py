@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.lexer import Kind
+from tusk_jupyter.lexer import Kind, is_identifier_character
 from tusk_jupyter.schema.cursor import Cursor, at_cursor
 from tusk_jupyter.schema.finding import index_of
 from tusk_jupyter.schema.ground import Candidate, Ground
@@ -40,9 +40,12 @@ def complete(text: str, cursor: int, catalog: Catalog, *, names: Sequence[Sugges
     if at is None:
         return Suggestions(cursor, cursor)
     found = _candidates(at, catalog, tuple(names))
+    # in front of a word, as in «select |from t», a name needs a space to stay one
+    space = " " if at.end < len(at.text) and is_identifier_character(at.text[at.end]) else ""
     items: dict[str, Suggestion] = {}
     for candidate in found:
-        items.setdefault(candidate.text, Suggestion(candidate.text, candidate.kind, candidate.signature))
+        offered_text = candidate.text + space
+        items.setdefault(offered_text, Suggestion(offered_text, candidate.kind, candidate.signature))
         if len(items) >= MOST:
             break
     return Suggestions(at.start, at.end, tuple(items.values()))

@@ -155,9 +155,12 @@ def _string(text: str, before: list[Token], string: Token, offset: int, window: 
 
 
 def _literal_end(text: str, token: Token, offset: int) -> int:
-    """Return where quotes end: one on another line is the beginning of other quotes."""
-    broken = text.find("\n", offset, token.end)
-    return offset if broken >= 0 or not token.closed else token.end
+    """Return where quotes end: those that close on another line, or leave one over in theirs, are not closed yet."""
+    if not token.closed or text.find("\n", offset, token.end) >= 0:
+        return offset
+    line = text.find("\n", token.end, token.end + _AFTER)
+    over = text.count(text[token.start], token.end, line if line >= 0 else token.end + _AFTER)
+    return offset if over % 2 else token.end
 
 
 def _is_body(text: str, before: list[Token]) -> bool:

@@ -128,17 +128,7 @@ FIELDS = listed("""
     millennium, milliseconds, microseconds, timezone, timezone_hour, timezone_minute, julian
 """)
 WINDOW_FUNCTIONS = frozenset(
-    (
-        "ROW_NUMBER",
-        "RANK",
-        "DENSE_RANK",
-        "PERCENT_RANK",
-        "CUME_DIST",
-        "NTILE",
-        "LAG",
-        "LEAD",
-        "FIRST_VALUE",
-        "LAST_VALUE",
-        "NTH_VALUE",
+    listed(
+        "ROW_NUMBER, RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST, NTILE, LAG, LEAD, FIRST_VALUE, LAST_VALUE, NTH_VALUE"
     )
 )

@@ -143,11 +143,13 @@ def _schemas(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     if ground.cursor.qualifier:
         return
     found = []
+    path = [name for name in ground.schemas if name not in SYSTEM]
     for name, schema in ground.catalog.schemas.items():
         how = ground.match(name)
         if how is not None and not name.startswith(("pg_toast", "pg_temp")):
-            found.append((how, name in SYSTEM, name, schema.comment or ""))
-    for how, _, name, comment in sorted(found)[:MOST]:
+            rank = path.index(name) if name in path else len(path)
+            found.append((how, rank, name in SYSTEM, name, schema.comment or ""))
+    for how, _, _, name, comment in sorted(found)[:MOST]:
         yield Candidate(how, ground.name(name), "schema", comment)
 
 
@@ -164,7 +166,8 @@ def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) ->
     for how, overloads in names:
         fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets, result)]
         first = _first(ground, fitting, qualifier[-1] if qualifier else None)
-        if first is None or (first.schema in SYSTEM and first.name in ground.index.taken.routines):
+        hidden = ground.cursor.quote or (first is not None and first.name in ground.index.taken.routines)
+        if first is None or (first.schema in SYSTEM and hidden):
             continue  # current_user is written without parentheses, substring offered as a keyword
         name, system = first.name, first.schema in SYSTEM
         if system and not qualifier and (own or how != PREFIX or (not typed and name not in common)):

@@ -1,8 +1,8 @@
 """Names as they are typed: quoted only where PostgreSQL would read them otherwise, by the server's own keywords.
 
-A keyword that may name a column without quotes (``time``, ``position``) stays bare although ``quote_ident`` would quote
-it: what is offered should be what people write. Names of functions and types have other exceptions (``left``), so the
-place decides.
+Letters beyond ASCII need no quotes, whatever ``quote_ident`` does. A keyword that may name a column without quotes
+(``time``, ``position``) stays bare for the same reason: what is offered should be what people write. Names of functions
+and types have other exceptions (``left``), so the place decides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tusk_jupyter.advice.slip_words import RESERVED
 if TYPE_CHECKING:
     from tusk_jupyter.schema.catalog import Keyword
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_PLAIN = re.compile(r"[^\x00-\x5e`{-\x7f][^\x00-#%-/:-\x5e`{-\x7f]*")  # letters as the lexer has them
 # what may name a type or a function only; for a server whose keywords are not known yet
 _ONLY_ROUTINES = (
     "authorization binary collation concurrently cross current_schema freeze full ilike inner is isnull join left like "
@@ -42,9 +42,14 @@ def taken(keywords: tuple[Keyword, ...]) -> Taken:
 
 def spelled(name: str, keywords: frozenset[str], *, quoted: bool = False) -> str:
     """Return a name as it is typed, in quotes if it is one of ``keywords``, not plain, or ``quoted`` says so."""
-    if not quoted and _PLAIN.fullmatch(name) and name not in keywords:
+    if not quoted and name not in keywords and _PLAIN.fullmatch(name) and _folds_to_itself(name):
         return name
     return '"{}"'.format(name.replace('"', '""'))
+
+
+def _folds_to_itself(name: str) -> bool:
+    """Return whether letters beyond ASCII stay as they are: capitals do not in an encoding of single bytes."""
+    return name.isascii() or all(c.isascii() or (c.isalnum() and not c.isupper()) for c in name)
 
 
 def literal(text: str) -> str:
