@@ -12,16 +12,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
-from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from tusk_jupyter.schema.packed import Relations
 from tusk_jupyter.schema.quoting import Taken, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tusk_jupyter.schema.catalog import Catalog, Function, Key, Relation
+    from tusk_jupyter.schema.catalog import Catalog, Function, Relation
 
 PREFIX, WORD, WITHIN = 0, 1, 2
 _SHORTEST_WITHIN = 2  # one letter is in nearly every name
@@ -42,11 +42,11 @@ def match(name: str, typed: str) -> int | None:
 class Names(Generic[_T]):
     """Sorted names with what they stand for, to be found as :func:`match` says."""
 
-    __slots__ = ("_named", "_starts", "_text")
+    __slots__ = ("_starts", "_text", "_values")
 
-    def __init__(self, named: list[tuple[str, _T]]) -> None:
-        self._named = named
-        folded = [name.lower() for name, _ in self._named]
+    def __init__(self, names: list[str], values: Sequence[_T]) -> None:
+        self._values = values
+        folded = [name.lower() for name in names]
         self._text = "\0" + "\0".join(folded) + "\0"
         self._starts = list(accumulate((len(name) + 1 for name in folded), initial=1))
 
@@ -60,13 +60,13 @@ class Names(Generic[_T]):
             for n in self._places(sought, limit):
                 if n not in seen:
                     seen.add(n)
-                    yield how, self._named[n][1]
+                    yield how, self._values[n]
 
     def _places(self, sought: str, limit: int) -> Iterator[int]:
         at = self._text.find(sought)
         while at >= 0 and limit:
             n = bisect_right(self._starts, at + (sought[0] == "\0")) - 1
-            if n >= len(self._named):
+            if n >= len(self._values):
                 return
             yield n
             limit -= 1
@@ -74,42 +74,45 @@ class Names(Generic[_T]):
 
 
 class Shelf:
-    """The relations of one schema, by kind and to be found by name."""
+    """The relations of one schema, by kind and to be found by name; it holds names, no records."""
 
-    __slots__ = ("_by_kind", "_names", "_relations")
+    __slots__ = ("_by_kind", "_kinds", "_names", "_relations", "_sorted")
 
-    def __init__(self, relations: Iterable[Relation]) -> None:
-        self._relations = sorted(relations, key=attrgetter("name"))
-        self._by_kind: dict[str, list[Relation]] = {}
-        for relation in self._relations:
-            self._by_kind.setdefault(relation.relkind, []).append(relation)
-        self._names: Names[Relation] | None = None
+    def __init__(self, relations: Mapping[str, Relation]) -> None:
+        self._relations = relations
+        self._sorted = sorted(relations)
+        packed = relations.facts if isinstance(relations, Relations) else None
+        self._kinds = [packed[name][0] if packed is not None else relations[name].relkind for name in self._sorted]
+        self._by_kind: dict[str, list[str]] = {}
+        for name, kind in zip(self._sorted, self._kinds, strict=True):
+            self._by_kind.setdefault(kind, []).append(name)
+        self._names: Names[int] | None = None
 
     def find(self, typed: str, kinds: str, limit: int, worst: int = WITHIN) -> Iterator[tuple[int, Relation]]:
         """Yield relations of some relkinds with how they match, the best first; about ``limit`` of each match."""
         shelves = [self._by_kind[kind] for kind in kinds if kind in self._by_kind]
         if not typed or sum(map(len, shelves)) <= _FEW:
-            some = [relation for shelf in shelves for relation in shelf[: limit if not typed else None]]
-            found = [
-                (how, one.name, n, one) for n, one in enumerate(some) if (how := match(one.name, typed)) is not None
-            ]
-            yield from ((how, one) for how, _, _, one in sorted(found)[:limit] if how <= worst)
+            some = [name for shelf in shelves for name in (shelf if typed else shelf[:limit])]
+            found = [(how, name) for name in some if (how := match(name, typed)) is not None and how <= worst]
+            yield from ((how, self._relations[name]) for how, name in sorted(found)[:limit])
             return
-        self.prepare()
-        if self._names is not None:
-            yield from (pair for pair in self._names.find(typed, limit, worst=worst) if pair[1].relkind in kinds)
+        for how, n in self.names.find(typed, limit, worst=worst):
+            if self._kinds[n] in kinds:
+                yield how, self._relations[self._sorted[n]]
 
-    def prepare(self) -> None:
-        """Make what :meth:`find` needs."""
+    @property
+    def names(self) -> Names[int]:
+        """The names as one text, made when it is asked for."""
         if self._names is None:
-            self._names = Names([(relation.name, relation) for relation in self._relations])
+            self._names = Names(self._sorted, range(len(self._sorted)))
+        return self._names
 
 
 class Index:
-    """What is found by name in one catalog, and the constraints of a relation; each part made when it is asked for."""
+    """What is found by name in one catalog; each part is made when it is asked for."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.by_schema, self.functions_by_name, self.source = catalog.by_schema, catalog.functions_by_name, catalog.keys
+        self.by_schema, self.functions_by_name = catalog.by_schema, catalog.functions_by_name
         self.keywords = catalog.keywords
         self._shelves: dict[str, Shelf] = {}
 
@@ -118,52 +121,33 @@ class Index:
         return (
             catalog.by_schema is self.by_schema
             and catalog.functions_by_name is self.functions_by_name
-            and catalog.keys is self.source
             and catalog.keywords is self.keywords
         )
 
     def prepare(self) -> None:
         """Make all parts, so that no completion waits for them."""
         for schema in list(self.by_schema):
-            self.shelf(schema).prepare()
-        self.functions.find("a", 1)
-        self.keys_of("", "")
+            self.shelf(schema).names  # noqa: B018 making it is what is wanted
+        self.functions  # noqa: B018
+        self.taken  # noqa: B018
 
     def shelf(self, schema: str) -> Shelf:
         """Return the relations of a schema."""
         found = self._shelves.get(schema)
         if found is None:
-            found = self._shelves[schema] = Shelf(list(self.by_schema.get(schema, {}).values()))
+            found = self._shelves[schema] = Shelf(self.by_schema.get(schema, {}))
         return found
-
-    def keys_of(self, schema: str, name: str) -> tuple[Key, ...]:
-        """Return the constraints of a relation."""
-        return tuple(self._keys[0].get((schema, name), ()))
-
-    def foreign_keys(self, schema: str, name: str) -> tuple[Key, ...]:
-        """Return the foreign keys of a relation and those that refer to it."""
-        own = [key for key in self._keys[0].get((schema, name), ()) if key.kind == "f"]
-        return (*own, *self._keys[1].get((schema, name), ()))
 
     @cached_property
     def functions(self) -> Names[tuple[Function, ...]]:
         """The functions, overloads together."""
-        return Names(sorted(self.functions_by_name.items()))
+        named = sorted(self.functions_by_name.items())
+        return Names([name for name, _ in named], [overloads for _, overloads in named])
 
     @cached_property
     def taken(self) -> Taken:
         """The keywords that cannot be bare names."""
         return taken(self.keywords)
-
-    @cached_property
-    def _keys(self) -> tuple[dict[tuple[str, str], list[Key]], dict[tuple[str, str], list[Key]]]:
-        own: dict[tuple[str, str], list[Key]] = {}
-        target: dict[tuple[str, str], list[Key]] = {}
-        for key in self.source:
-            own.setdefault((key.schema, key.relation), []).append(key)
-            if key.kind == "f" and (key.schema, key.relation) != (key.target_schema, key.target):
-                target.setdefault((key.target_schema, key.target), []).append(key)
-        return own, target
 
 
 _indexes: WeakKeyDictionary[Catalog, Index] = WeakKeyDictionary()

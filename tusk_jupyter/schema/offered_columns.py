@@ -126,9 +126,7 @@ def _conflict(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     relation = relation_of(target, ground.path, ground.catalog) if target is not None else None
     if relation is None:
         return
-    unique = [
-        name for key in ground.index.keys_of(relation.schema, relation.name) if key.kind in "pu" for name in key.columns
-    ]
+    unique = [name for key in ground.catalog.keys_of(relation) if key.kind in "pu" for name in key.columns]
     rank = {name: n for n, name in reversed(list(enumerate(unique)))}
     for column in sorted(relation.columns, key=lambda column: rank.get(column.name, len(unique))):
         how = ground.match(column.name)

@@ -15,10 +15,17 @@ from tusk_jupyter.schema.outputs import relation_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tusk_jupyter.schema.catalog import Relation
+    from tusk_jupyter.schema.catalog import Key, Relation
     from tusk_jupyter.schema.scope import Source
 
     Pairs = tuple[tuple[str, str], ...]
+
+
+def foreign_keys(ground: Ground, relation: Relation) -> Iterator[Key]:
+    """Yield the foreign keys of a relation, and those that refer to it from others."""
+    own = (relation.schema, relation.name)
+    yield from (key for key in ground.catalog.keys_of(relation) if key.kind == "f")
+    yield from (key for key in ground.catalog.references_to(relation) if (key.schema, key.relation) != own)
 
 
 def _joined(ground: Ground) -> tuple[Source, list[Source]] | None:
@@ -36,7 +43,7 @@ def _pairs(ground: Ground, new: Source, old: Source) -> Iterator[Pairs]:
     if first is None or second is None:
         return
     found = False
-    for key in ground.index.foreign_keys(first.schema, first.name):
+    for key in foreign_keys(ground, first):
         own, target = (key.schema, key.relation), (key.target_schema, key.target)
         if own == (first.schema, first.name) and target == (second.schema, second.name):
             found = True
@@ -51,7 +58,7 @@ def _pairs(ground: Ground, new: Source, old: Source) -> Iterator[Pairs]:
 def _by_primary_key(ground: Ground, first: Relation, second: Relation) -> Iterator[Pairs]:
     types = [{column.name: column.type for column in relation.columns} for relation in (first, second)]
     for relation in (first, second):
-        key = next((key for key in ground.index.keys_of(relation.schema, relation.name) if key.kind == "p"), None)
+        key = next((key for key in ground.catalog.keys_of(relation) if key.kind == "p"), None)
         if key is not None and all(name in types[0] and types[0][name] == types[1].get(name) for name in key.columns):
             yield tuple((name, name) for name in key.columns)
             return
@@ -117,7 +124,7 @@ def _related(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     seen: set[tuple[str, str]] = set()
     for source in ground.path[0].sources:
         relation = relation_of(source, list(ground.path), ground.catalog)
-        for key in ground.index.foreign_keys(relation.schema, relation.name) if relation is not None else ():
+        for key in foreign_keys(ground, relation) if relation is not None else ():
             own, target = (key.schema, key.relation), (key.target_schema, key.target)
             schema, name = target if relation is not None and own == (relation.schema, relation.name) else own
             how = ground.match(name)

@@ -75,7 +75,7 @@ def _columns_of_tables(ground: Ground, detail: tuple[str, ...]) -> Iterator[Cand
 
 def _table_constraints(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     relation = _named(ground, detail)
-    for key in ground.index.keys_of(relation.schema, relation.name) if relation is not None else ():
+    for key in ground.catalog.keys_of(relation) if relation is not None else ():
         how = ground.match(key.name)
         if how is not None:
             yield Candidate(how, ground.name(key.name), "constraint", key.definition)

@@ -253,7 +253,7 @@ def _constraints(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]
     del detail
     for query in ground.path[:1]:
         relation = relation_of(query.target, ground.path, ground.catalog) if query.target else None
-        for key in ground.index.keys_of(relation.schema, relation.name) if relation else ():
+        for key in ground.catalog.keys_of(relation) if relation else ():
             how = ground.match(key.name)
             if how is not None and key.kind in "pux":
                 yield Candidate(how, ground.name(key.name), "constraint", key.definition)
