@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tusk_jupyter.errors import InvalidInput
 from tusk_jupyter.magics.options import next_word, unquoted, words
 from tusk_jupyter.magics.tusk_connections import ConnectionCommands
+from tusk_jupyter.magics.tusk_describe import DescribeCommands
 from tusk_jupyter.magics.tusk_history import HistoryCommands
 from tusk_jupyter.magics.tusk_listen import ListenCommands
 from tusk_jupyter.magics.tusk_load import LoadCommands
@@ -28,6 +29,7 @@ _LISTED = 10
 
 class TuskCommands(
     ConnectionCommands,
+    DescribeCommands,
     HistoryCommands,
     ListenCommands,
     LoadCommands,

@@ -11,6 +11,7 @@ from tusk_jupyter.magics.loading import LOAD_OPTIONS
 from tusk_jupyter.magics.options import Option, Options
 from tusk_jupyter.magics.tusk import TuskCommands
 from tusk_jupyter.magics.tusk_connections import ACTIONS
+from tusk_jupyter.magics.tusk_describe import DDL_OPTIONS, DESCRIBE_OPTIONS
 from tusk_jupyter.magics.tusk_history import CLEAR_OPTIONS, HISTORY_OPTIONS, SAVE_OPTIONS
 from tusk_jupyter.magics.tusk_listen import LISTEN_OPTIONS
 from tusk_jupyter.magics.tusk_password import PASSWORD_OPTIONS
@@ -62,6 +63,8 @@ _TAKES = {
 _OPTIONS = {
     "connections export": EXPORT_OPTIONS,
     "connections import": IMPORT_OPTIONS,
+    "ddl": DDL_OPTIONS,
+    "describe": DESCRIBE_OPTIONS,
     "history": HISTORY_OPTIONS,
     "history clear": CLEAR_OPTIONS,
     "listen": LISTEN_OPTIONS,
