@@ -11,6 +11,7 @@ import pytest
 
 from tests.listed import FIELD, Asked, difference, ours_prints, psql_prints
 from tusk_jupyter.looking import _asked
+from tusk_jupyter.schema import around, around_words
 from tusk_jupyter.schema.asking import Wanted
 from tusk_jupyter.schema.lists import COMMANDS, find
 
@@ -156,3 +157,11 @@ def test_operators_of_a_schema_before_pg_catalog_are_not_run(hostile):
         with pytest.raises(psycopg.errors.RaiseException, match="shadowed"), conn.transaction():
             conn.execute("select 'a'::name = 'b'::name")
         assert _everything(conn) > 200
+        ask = partial(_asked, conn)
+        assert around.schemas(ask).rows
+        assert around.tables(ask, "same").rows
+        assert around.tables(ask, "sam").notes
+        assert around.functions(ask, "*").rows
+        assert around.indexes(ask, '"Order"').rows
+        assert around_words.find(ask, "order").rows
+        assert around_words.find(ask, "no such word").notes

@@ -12,6 +12,7 @@ from tusk_jupyter.magics.tusk_describe import DescribeCommands
 from tusk_jupyter.magics.tusk_history import HistoryCommands
 from tusk_jupyter.magics.tusk_listen import ListenCommands
 from tusk_jupyter.magics.tusk_load import LoadCommands
+from tusk_jupyter.magics.tusk_looking import LookingCommands
 from tusk_jupyter.magics.tusk_password import PasswordCommands
 from tusk_jupyter.magics.tusk_preferences import PreferenceCommands
 from tusk_jupyter.magics.tusk_refresh import RefreshCommands
@@ -33,6 +34,7 @@ class TuskCommands(
     HistoryCommands,
     ListenCommands,
     LoadCommands,
+    LookingCommands,
     PasswordCommands,
     PreferenceCommands,
     RefreshCommands,
