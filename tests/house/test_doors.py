@@ -61,6 +61,16 @@ PURE = [
         "offered_columns", "offered_joins", "offered_statements", "offers", "outputs", "places", "quoting", "scope",
         "statements", "wants",
     )),
+    "schema/abbreviations",
+    "schema/suggest",
+    "schema/suggest_aliases",
+    "schema/suggest_columns",
+    "schema/suggest_functions",
+    "schema/suggest_names",
+    "schema/suggest_objects",
+    "schema/suggest_operators",
+    "schema/suggest_relations",
+    "schema/suggest_words",
 ]
 IMPURE = {"psycopg", "psycopg_pool", "sqlite3", "IPython", "ipywidgets", "anywidget", "keyring", "threading", "asyncssh"}
 HEAVY = {"pandas", "pyarrow", "numpy", "ipywidgets", "anywidget", "keyring", "asyncssh", "psycopg", "psycopg_pool"}

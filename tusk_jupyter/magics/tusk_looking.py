@@ -31,7 +31,7 @@ class LookingCommands(Commands):
         """``%tusk schemas [--connection NAME]``: what each schema holds, how large it is, and your rights there."""
         from tusk_jupyter.schema import around
 
-        _, connection = self._read(at_most=0)
+        _, connection = self._words(at_most=0)
         return self._looked(around.schemas, connection)
 
     def do_tables(self, *_words: str) -> Any:
@@ -41,21 +41,21 @@ class LookingCommands(Commands):
         """
         from tusk_jupyter.schema import around
 
-        words, connection = self._read(at_most=1)
+        words, connection = self._words(at_most=1)
         return self._looked(partial(around.tables, pattern=words[0] if words else None), connection)
 
     def do_functions(self, *_words: str) -> Any:
         """``%tusk functions [PATTERN] [--connection NAME]``: functions and procedures with their arguments."""
         from tusk_jupyter.schema import around
 
-        words, connection = self._read(at_most=1)
+        words, connection = self._words(at_most=1)
         return self._looked(partial(around.functions, pattern=words[0] if words else None), connection)
 
     def do_indexes(self, *_words: str) -> Any:
         """``%tusk indexes NAME [--connection NAME]``: a table's indexes, their sizes, how often each was used."""
         from tusk_jupyter.schema import around
 
-        words, connection = self._read(at_most=1)
+        words, connection = self._words(at_most=1)
         if not words:
             raise InvalidInput(
                 "%tusk indexes: of which table?", advice="%tusk indexes NAME. %tusk tables lists what there is."
@@ -66,13 +66,13 @@ class LookingCommands(Commands):
         """``%tusk find WORD [--connection NAME]``: tables, columns, functions, types with it in name or comment."""
         from tusk_jupyter.schema import around_words
 
-        words, connection = self._read()
+        words, connection = self._words()
         word = " ".join(map(unquoted, words)).strip()
         if not word:
             raise InvalidInput("%tusk find: which word?", advice="%tusk find WORD looks in all names and comments.")
         return self._looked(partial(around_words.find, word=word), connection)
 
-    def _read(self, at_most: int | None = None) -> tuple[list[str], str | None]:
+    def _words(self, at_most: int | None = None) -> tuple[list[str], str | None]:
         """Return the words of the line as they were typed, and the name of the connection."""
         words: list[str] = []
         connection = None
