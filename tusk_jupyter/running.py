@@ -281,6 +281,8 @@ def _ended(
         seen = execution.seen
         if outcome.error is not None and seen.wait is not None and time.monotonic() <= seen.until:
             _name_wait(outcome.error, seen.wait)
+        if outcome.error is not None:
+            _suggest(kernel, connection, outcome.error, execution)
         kernel.queries.unregister(execution.id)
         if kernel.events.are_heard:
             kernel.events.emit(_event(connection, execution, outcome))
@@ -299,6 +301,13 @@ def resolve(error: TuskError, connection: Connection, statement: str | None = No
     commit.resolve(error, connection)
     time_out_sources.resolve(error, connection)
     causes.resolve(error, connection, statement)
+
+
+def _suggest(kernel: Kernel, connection: Connection, error: TuskError, execution: Execution) -> None:
+    from tusk_jupyter import did_you_mean
+
+    known, doubtful = kernel.schemas.catalog(connection), kernel.schemas.doubtful(execution.session, connection)
+    did_you_mean.complete(error, execution, known, doubtful)
 
 
 def _name_wait(error: TuskError, wait: Wait) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.session import Session, Transaction
     from tusk_jupyter.connections.wire import Command
+    from tusk_jupyter.errors import Place
     from tusk_jupyter.queries.binding import Bound
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.split import Statement
@@ -128,6 +129,10 @@ class Execution:
             stop=lambda: self.cancel("memory"),
             is_exact=options.frame.numeric == "decimal",
         )
+
+    def place(self, offset: int) -> Place:
+        """Return where in what the user typed an offset of the statement is."""
+        return self._source.place(self.statement.start + offset)
 
     @property
     def rows(self) -> int:

@@ -90,6 +90,11 @@ class SchemaCache:
             self._given = (known, path, given)
         return given
 
+    def doubtful(self, session: Session) -> frozenset[str]:
+        """Return the names in statements of a session's open transaction that may have changed what they name."""
+        found = self._pending.get(session)
+        return found.names if found is not None and found.parts else frozenset()
+
     @property
     def is_old(self) -> bool:
         """Whether it is time to see what others have changed, or to try again what has failed."""

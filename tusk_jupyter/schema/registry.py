@@ -46,6 +46,11 @@ class Schemas:
             cache.read(changes.BY_OTHERS)
         return cache.catalog(connection.live_session)
 
+    def doubtful(self, session: Session, connection: Connection) -> frozenset[str]:
+        """Return the names that a session's open transaction has to do with, which only it sees as they are now."""
+        cache = self._caches.get(connection)
+        return cache.doubtful(session) if cache is not None else frozenset()
+
     def cache(self, connection: Connection) -> SchemaCache:
         """Return the cache of a connection, made where there is none."""
         with self._lock:

@@ -13,7 +13,7 @@ from tusk_jupyter.schema.suggest_columns import column
 from tusk_jupyter.schema.suggest_functions import function
 from tusk_jupyter.schema.suggest_objects import schema, thing
 from tusk_jupyter.schema.suggest_relations import relation
-from tusk_jupyter.schema.suggest_words import LONGEST, Refused, Suggested
+from tusk_jupyter.schema.suggest_words import LONGEST, Refused, Suggested, chains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,18 @@ CODES: dict[str, Callable[[Refused, Catalog], Suggested | None]] = {
 }
 
 
-def suggest(refused: Refused, catalog: Catalog) -> Suggested | None:
-    """Return what was meant, or None where that is not clear."""
+def suggest(refused: Refused, catalog: Catalog, doubtful: frozenset[str] = frozenset()) -> Suggested | None:
+    """Return what was meant, or None where that is not clear.
+
+    :param doubtful: names of which the session knows more than the catalog.
+    """
     rule = CODES.get(refused.sqlstate)
     if rule is None or not catalog.loaded or len(refused.statement) > LONGEST:
         return None
-    return rule(refused, catalog)
+    found = rule(refused, catalog)
+    if found is None or not doubtful:
+        return found
+    said = f"{refused.statement} {found.advice or ''} {found.correction.replacement if found.correction else ''}"
+    words = {keyword.word for keyword in catalog.keywords}
+    names = {part.name for chain in chains(said) for part in chain} - words
+    return found if names.isdisjoint(doubtful) else None
