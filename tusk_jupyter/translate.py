@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGresult
 
+    from tusk_jupyter import advice
+    from tusk_jupyter.errors import Correction
     from tusk_jupyter.secret import Secret
 
 MESSAGE_LIMIT = 10_000
@@ -107,18 +109,27 @@ def query_error(
     sqlstate = diag.sqlstate or ""
     chosen = kind or _by_sqlstate(sqlstate)
     typed = diag if offset is None else replace(diag, statement_position=offset + 1)
+    # cancels and time-outs have causes that only this side knows, so their class's advice is the better one
+    said = advice.advise(diag.sqlstate, typed, statement=statement) if kind is None else None
     return chosen(
         diag.message_primary or "the server gave no message",
         detail=diag.message_detail,
         hint=diag.message_hint,
-        # cancels and time-outs have causes that only this side knows, so their class's advice is the better one
-        advice=None if kind is not None else advice.advice_for(diag.sqlstate, typed, statement=statement),
+        advice=said.advice if said is not None else None,
+        correction=_correction(said, typed, place),
         sqlstate=diag.sqlstate,
         condition=advice.condition_name(diag.sqlstate) if diag.sqlstate else None,
         position=place.position if place is not None and not place.internal else None,
         place=place,
         diag=diag,
     )
+
+
+def _correction(said: advice.Slip | None, typed: Diagnostic, place: Place | None) -> Correction | None:
+    """Return the edit where it stands in the text of the place."""
+    if said is None or said.correction is None or place is None or place.internal or not typed.statement_position:
+        return None
+    return said.correction.moved(place.offset - (typed.statement_position - 1))
 
 
 def _without_passwords(diag: Diagnostic, statement: str) -> Diagnostic:

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "date_sub": "x - interval '1 day'",
     "dateadd": "x + interval '1 day'",
     "datediff": "x::date - y::date",
+    "datename": "to_char(x, 'Month')",
     "datepart": "extract(year from x)",
     "day": "extract(day from x)",
     "from_unixtime": "to_timestamp(x)",
@@ -24,6 +25,7 @@ FUNCTIONS = {
     "ifnull": "coalesce(x, y)",
     "iif": "case when x then y else z end",
     "instr": "strpos(text, part)",
+    "isnull": "coalesce(x, y)",
     "json_extract": "x -> 'key'",
     "lcase": "lower(x)",
     "len": "length(x)",
@@ -36,6 +38,7 @@ FUNCTIONS = {
     "str_to_date": "to_date(x, 'YYYY-MM-DD')",
     "strftime": "to_char(x, 'YYYY-MM-DD')",
     "substring_index": "split_part(x, ',', 1)",
+    "timestampdiff": "y - x",
     "ucase": "upper(x)",
     "unix_timestamp": "extract(epoch from x)",
     "year": "extract(year from x)",
@@ -46,4 +49,73 @@ VALUES = {
     "rownum": "row_number() over ()",
     "sysdate": "now()",
     "systimestamp": "now()",
+}
+
+# those whose arguments are the same: the name alone is replaced
+RENAMED = {
+    "ifnull": "coalesce",
+    "isnull": "coalesce",
+    "lcase": "lower",
+    "len": "length",
+    "nvl": "coalesce",
+    "rand": "random",
+    "ucase": "upper",
+}
+
+UNITS = frozenset(
+    [
+        "year",
+        "yy",
+        "yyyy",
+        "quarter",
+        "month",
+        "mm",
+        "week",
+        "day",
+        "dd",
+        "hour",
+        "hh",
+        "minute",
+        "mi",
+        "second",
+        "ss",
+        "millisecond",
+        "dayofyear",
+        "weekday",
+    ]
+)
+
+TYPES = {
+    "blob": "bytea",
+    "clob": "text",
+    "datetime": "timestamp",
+    "datetime2": "timestamp",
+    "datetimeoffset": "timestamptz",
+    "double": "double precision",
+    "image": "bytea",
+    "longblob": "bytea",
+    "longtext": "text",
+    "mediumint": "integer",
+    "mediumtext": "text",
+    "ntext": "text",
+    "number": "numeric",
+    "nvarchar": "varchar",
+    "nvarchar2": "varchar",
+    "smalldatetime": "timestamp",
+    "string": "text",
+    "tinyint": "smallint",
+    "tinytext": "text",
+    "uniqueidentifier": "uuid",
+    "varbinary": "bytea",
+    "varchar2": "varchar",
+}
+
+SHOWN = {
+    "columns": "\\d NAME",
+    "databases": "\\l",
+    "indexes": "\\di",
+    "processlist": "select * from pg_stat_activity",
+    "schemas": "\\dn",
+    "tables": "\\dt",
+    "users": "\\du",
 }

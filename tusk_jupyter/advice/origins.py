@@ -124,6 +124,11 @@ BY_ORIGIN = {
     ("42601", "transformColumnDefinition"): (
         "A column has either a DEFAULT, or an identity, or an expression that generates it: leave out all but one."
     ),
+    ("42601", "transformInsertRow"): (
+        "The values are more, or fewer, than the columns: name the columns, `insert into t (a, b) values (1, 2)`."
+    ),
+    ("42601", "transformValuesClause"): "The rows of VALUES have different lengths: each needs the same columns.",
+    ("42601", "transformInsertStmt"): "The rows of VALUES have different lengths: each needs the same columns.",
     ("42601", "jsonpath_yyerror"): (
         "That is the jsonpath, not the SQL: paths look like `$.items[*] ? (@.price > 10)`, with texts in double quotes."
     ),
@@ -131,6 +136,13 @@ BY_ORIGIN = {
     ("42701", "checkInsertTargets"): "The list has the column twice: leave one out, and its value.",
     ("42701", "check_for_column_name_collision"): (
         "The table has this column already: `ADD COLUMN IF NOT EXISTS` skips it, `ALTER COLUMN … TYPE` changes it."
+    ),
+    ("42702", "plpgsql_post_column_ref"): (
+        "A variable of the function has the column's name: write `table.column` for the one, `function.variable` for "
+        "the other."
+    ),
+    ("42702", "findTargetlistEntrySQL92"): (
+        "Two columns of the result have this name: give one another with AS, or say its number."
     ),
     ("42704", "transformFkeyGetPrimaryKey"): (
         "The other table has no primary key: name a column with a unique constraint, as in `references t (column)`, or "

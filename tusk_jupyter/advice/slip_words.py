@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.advice.tokens import Token, tokens
+from tusk_jupyter.errors import Correction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +35,22 @@ _OBJECTS = frozenset({"table", "index", "view", "schema", "function", "procedure
 
 
 @dataclass(frozen=True, slots=True)
+class Slip:
+    """What is said of a slip, and the one edit that corrects it, if there is one."""
+
+    advice: str
+    correction: Correction | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """The token at the caret (None at the end), all before it, and the three after it."""
+    """The token at the caret (None at the end), all before it, and all after it."""
 
     at: Token | None
     before: Sequence[Token]
     after: Sequence[Token]
     opens_line: bool
+    statement: str = ""
 
     def word(self, back: int = 0) -> str:
         """Return the word ``back`` tokens before the caret (0: at it) in lower case, or ''."""
@@ -62,10 +72,25 @@ def place_of(statement: str, position: int) -> Place | None:
     if before and before[-1].end > position - 1:
         return None
     opens_line = "\n" in statement[before[-1].end if before else 0 : position - 1]
-    return Place(rest[0] if rest else None, before, rest[1:4], opens_line)
+    return Place(rest[0] if rest else None, before, rest[1:], opens_line, statement)
 
 
-def misspelt_start(place: Place) -> str | None:
+def replaced(advice: str, first: Token, last: Token, by: str) -> Slip:
+    """Return a slip that is corrected by other words in the place of those from ``first`` to ``last``."""
+    return Slip(advice, Correction(first.start, last.end, by))
+
+
+def inserted(advice: str, at: int, text: str) -> Slip:
+    """Return a slip that is corrected by a text at an offset of the statement."""
+    return Slip(advice, Correction(at, at, text))
+
+
+def like(word: str, model: str) -> str:
+    """Return a keyword in capitals if the model is in capitals, else in small letters."""
+    return word.upper() if model.isupper() else word.lower()
+
+
+def misspelt_start(place: Place) -> Slip | None:
     """Advise on the words that a statement begins with."""
     if place.at is None or (len(place.before) > 1 and place.before[0].lower != "insert"):
         return None
@@ -77,24 +102,30 @@ def misspelt_start(place: Place) -> str | None:
     return _near(place.at, {"values"}) if "insert" in words and not words & {"values", "select"} else None
 
 
-def missing_word(place: Place) -> str | None:
+def missing_word(place: Place) -> Slip | str | None:
     """Advise on INTO, FROM, SET and BY left out."""
     if place.at is None or not place.before:
         return None
     first, name = place.before[0].lower, place.at.kind in {"word", "quoted"}
     words = {t.lower for t in place.before}
     if len(place.before) == 1 and name and first == "insert":
-        return "`INSERT` needs `INTO` before the table."
-    if len(place.before) == 1 and name and first == "delete":
-        return "`DELETE` needs `FROM` before the table."
+        return _word_before(place, "`INSERT` needs `INTO` before the table.", "into")
+    if len(place.before) == 1 and name and first == "delete" and place.next() != "from":
+        return _word_before(place, "`DELETE` needs `FROM` before the table.", "from")
     if first == "update" and place.word() == "where" and "set" not in words:
         return "`UPDATE` needs `SET column = value` before `WHERE`."
     if place.word(1) in {"order", "group"} and "from" in words and (name or place.at.kind == "number"):
-        return f"`{place.word(1).upper()}` needs `BY`."
+        return _word_before(place, f"`{place.word(1).upper()}` needs `BY`.", "by")
     return None
 
 
-def misspelt(place: Place) -> str | None:
+def _word_before(place: Place, said: str, word: str) -> Slip | None:
+    if place.at is None:
+        return None
+    return inserted(said, place.at.start, f"{like(word, place.before[-1].text)} ")
+
+
+def misspelt(place: Place) -> Slip | None:
     """Advise on a misspelt keyword: it is read as an alias, so that the caret is at the word behind it."""
     if place.at is None or len(place.before) < 2:  # noqa: PLR2004 a statement's first word and the misspelt one
         return None
@@ -111,10 +142,13 @@ def misspelt(place: Place) -> str | None:
     return None
 
 
-def _near(token: Token, words: set[str] | frozenset[str]) -> str | None:
+def _near(token: Token, words: set[str] | frozenset[str]) -> Slip | None:
     typed = token.lower
     close = sorted(word for word in words if word != typed and _one_edit(typed, word))
-    return f"{code(token.text)} looks like a misspelt `{close[0].upper()}`." if len(close) == 1 else None
+    if len(close) != 1:
+        return None
+    said = f"{code(token.text)} looks like a misspelt `{close[0].upper()}`."
+    return replaced(said, token, token, like(close[0], token.text))
 
 
 def _one_edit(a: str, b: str) -> bool:
@@ -126,7 +160,7 @@ def _one_edit(a: str, b: str) -> bool:
     return swapped or a[i + 1 :] == b[i + 1 :] or a[i:] == b[i + 1 :] or a[i + 1 :] == b[i:]
 
 
-def reserved_name(place: Place) -> str | None:
+def reserved_name(place: Place) -> Slip | None:
     """Advise to quote a reserved word where a name is wanted."""
     at, following = place.word(), place.next()
     if place.at is None or at not in RESERVED or at in {"select", "from", "where", "table"}:
@@ -141,7 +175,8 @@ def reserved_name(place: Place) -> str | None:
         after_name = following == "("
     listed = place.word(1) in {"(", ","} and place.before[0].lower in {"create", "insert"} and _is_name(place)
     if after_name or listed:
-        return f'{code(place.at.text)} is a reserved word: as a name it needs quotes, `"{at}"`.'
+        said = f'{code(place.at.text)} is a reserved word: as a name it needs quotes, `"{at}"`.'
+        return replaced(said, place.at, place.at, f'"{at}"')
     return None
 
 

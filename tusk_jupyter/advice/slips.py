@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.advice.slip_others import OTHERS, QUOTING, typographic
+from tusk_jupyter.advice.slip_shapes import AFTERWARDS, SHAPES
 from tusk_jupyter.advice.slip_words import (
     LITERALS,
     RESERVED,
     STATEMENTS,
     Place,
+    Slip,
     code,
     depth,
+    inserted,
     missing_word,
     misspelt,
     misspelt_start,
     place_of,
+    replaced,
     reserved_name,
 )
 
@@ -34,12 +39,13 @@ _AFTER_COMMA = frozenset({"from", "where", "having", "union", "except", "interse
 _QUOTES = "‘’“”„‚«»"
 
 
-def slip(statement: str, position: int) -> str | None:
-    """Return advice for a syntax error at the 1-based position, or None where no one slip stands out."""
+def slip(statement: str, position: int) -> Slip | None:
+    """Return what is said of a syntax error at the 1-based position, or None where no one slip stands out."""
     place = place_of(statement, position)
     if place is None:
         return None
-    return next((advice for rule in _RULES if (advice := rule(place))), None)
+    found = next((said for rule in _RULES if (said := rule(place))), None)
+    return Slip(found) if isinstance(found, str) else found
 
 
 def _unclosed(place: Place) -> str | None:
@@ -58,30 +64,25 @@ def _tag_end(token: Token) -> int:
     return token.text.index("$", 1) + 1
 
 
-def _early_end(place: Place) -> str | None:
+def _early_end(place: Place) -> Slip | str | None:
     if place.at and place.at.kind == "word" and place.before:
         last = place.before[-1]
         if last.kind == "string" and last.end == place.at.start:
-            return "The text before the caret ends too early: a `'` inside a text is written twice, as in `'it''s'`."
+            said = "The text before the caret ends too early: a `'` inside a text is written twice, as in `'it''s'`."
+            line = place.statement[place.at.start :].partition("\n")[0]
+            return inserted(said, last.end, "'") if line.count("'") == 1 else said
     return None
 
 
-def _typographic(place: Place) -> str | None:
-    if place.at and place.at.text[0] in _QUOTES:
-        return "These are typographic quotes: write `'text'` with plain ones, and `\"name\"` for names."
-    return None
+def _typographic(place: Place) -> Slip | None:
+    return typographic(place) if place.at and place.at.text[0] in _QUOTES else None
 
 
-def _backtick(place: Place) -> str | None:
-    if (place.at and "`" in place.at.text) or (place.before and "`" in place.before[-1].text[:1]):
-        return 'PostgreSQL has no backticks: a name is quoted as in `"name"`, and most need no quotes.'
-    return None
-
-
-def _comma_too_many(place: Place) -> str | None:
+def _comma_too_many(place: Place) -> Slip | str | None:
     at, following = place.word(), place.next()
-    if at == "," and place.word(1) in {",", "select", "("}:
-        return f"The comma behind {code(place.word(1))} is one too many."
+    if at == "," and place.at and place.word(1) in {",", "select", "("}:
+        said = f"The comma behind {code(place.word(1))} is one too many."
+        return replaced(said, place.at, place.at, "")
     if place.word(1) != ",":
         return None
     if place.at is None or at == ";":
@@ -90,33 +91,30 @@ def _comma_too_many(place: Place) -> str | None:
     clause = with_list or at in _AFTER_COMMA or (at in {"order", "group"} and following == "by")
     number = at == "limit" and bool(place.after) and place.after[0].kind in {"number", "parameter"}
     if at == ")" or ((clause or number) and following not in {",", ")"}):
-        return f"The comma before {code(place.at.text)} is one too many."
+        comma = place.before[-1]
+        return replaced(f"The comma before {code(place.at.text)} is one too many.", comma, comma, "")
     return None
 
 
-def _limit_pair(place: Place) -> str | None:
-    if place.word() == "limit" and len(place.after) >= 3 and place.after[1].text == ",":  # noqa: PLR2004 `10, 20`
+def _limit_pair(place: Place) -> Slip | None:
+    if place.at and place.word() == "limit" and len(place.after) >= 3 and place.after[1].text == ",":  # noqa: PLR2004
         skip, count = place.after[0], place.after[2]
         if {skip.kind, count.kind} <= {"number", "parameter"}:
-            return f"PostgreSQL writes it as `LIMIT {count.text} OFFSET {skip.text}`."
+            said = f"PostgreSQL writes it as `LIMIT {count.text} OFFSET {skip.text}`."
+            limit, offset = place.at.text, "OFFSET" if place.at.text.isupper() else "offset"
+            return replaced(said, place.at, count, f"{limit} {count.text} {offset} {skip.text}")
     return None
 
 
-def _top(place: Place) -> str | None:
-    if place.word(1) == "top" and place.word(2) in {"select", "distinct"} and place.at and place.at.kind == "number":
-        return f"PostgreSQL has no TOP: end the query with `LIMIT {place.at.text}`."
-    return None
-
-
-def _parenthesis(place: Place) -> str | None:
+def _parenthesis(place: Place) -> Slip | str | None:
     opened = depth(place.before)
-    if place.word() == ")" and opened == 0:
-        return "There is no `(` for the `)` at the caret."
+    if place.at and place.word() == ")" and opened == 0:
+        return replaced("There is no `(` for the `)` at the caret.", place.at, place.at, "")
     if (place.at is None or place.word() == ";") and opened > 0 and place.word(1) not in RESERVED:
         return f"A `)` is missing: {_times(opened)} opened and not closed."
     inside = _innermost(place)
     if place.word() in {"from", "where"} and inside and "select" not in inside and place.before[-1].text != ",":
-        return f"A `)` is missing before {code(place.word())}."
+        return inserted(f"A `)` is missing before {code(place.word())}.", place.before[-1].end, ")")
     return None
 
 
@@ -155,7 +153,7 @@ def _unfinished(place: Place) -> str | None:
     return None
 
 
-def _next_statement(place: Place) -> str | None:
+def _next_statement(place: Place) -> Slip | None:
     at = place.at
     if at is None or at.lower not in STATEMENTS or not place.before or depth(place.before):
         return None
@@ -164,7 +162,7 @@ def _next_statement(place: Place) -> str | None:
         return None
     ends = last.text in {")", "*"} or last.kind in {*LITERALS, "quoted", "parameter"}
     if ends or (last.kind == "word" and last.lower not in RESERVED):
-        return f"A `;` is missing before {code(at.text)}, if a new statement begins there."
+        return inserted(f"A `;` is missing before {code(at.text)}, if a new statement begins there.", last.end, ";")
     return None
 
 
@@ -192,33 +190,37 @@ def _missing_comma(place: Place) -> str | None:
     last, at = place.before[-1], place.at
     if at.kind in LITERALS and last.kind in LITERALS:
         return "A comma, or an operator, is missing at the caret."
-    if not all(t.kind == "word" and t.lower not in RESERVED for t in (at, last, place.before[-2])):
+    if not all(
+        t.kind == "word" and t.lower not in RESERVED | {"by", "over", "partition"} for t in (at, last, place.before[-2])
+    ):
         return None
     if "from" not in {t.lower for t in place.before} and place.before[0].lower == "select":
         return f"A comma is missing: in {code(f'{place.before[-2].text} {last.text}')}, the second names the first."
     return None
 
 
-def _missing_column_comma(place: Place) -> str | None:
+def _missing_column_comma(place: Place) -> Slip | None:
     if not place.at or [t.lower for t in place.before[:2]] != ["create", "table"] or depth(place.before) != 1:
         return None
     following = place.after[0] if place.after else None
     typed = following is not None and following.kind == "word" and following.lower not in RESERVED
     if typed and place.at.kind in {"word", "quoted"} and place.before[-1].kind in {"word", "other"}:
-        return f"A comma is missing before {code(place.at.text)}, if a new column begins there."
+        said = f"A comma is missing before {code(place.at.text)}, if a new column begins there."
+        return inserted(said, place.before[-1].end, ",")
     return None
 
 
-_RULES: tuple[Callable[[Place], str | None], ...] = (
+_RULES: tuple[Callable[[Place], Slip | str | None], ...] = (
     _unclosed,
     _early_end,
     _typographic,
-    _backtick,
+    *QUOTING,
     _limit_pair,
-    _top,
     _comma_too_many,
+    *OTHERS,
     misspelt_start,
     misspelt,
+    *SHAPES,
     missing_word,
     reserved_name,
     _parenthesis,
@@ -228,4 +230,5 @@ _RULES: tuple[Callable[[Place], str | None], ...] = (
     _list,
     _missing_comma,
     _missing_column_comma,
+    *AFTERWARDS,
 )
