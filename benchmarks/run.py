@@ -14,7 +14,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from measurements import decode, headline, history, interrupt, into_table, load, memory, results, small, soak, to_file
+from measurements import (
+    catalog,
+    decode,
+    headline,
+    history,
+    interrupt,
+    into_table,
+    load,
+    memory,
+    results,
+    small,
+    soak,
+    to_file,
+)
 from side_by_side import report
 from side_by_side.environments import versions
 from side_by_side.place import prepared
@@ -36,6 +49,7 @@ PLANS: dict[str, tuple[Callable[..., Measurement], ...]] = {
     "into-table": (into_table.plan,),
     "to-file": (to_file.plan,),
     "history": (history.plan,),
+    "catalog": (catalog.plan,),
     "soak": (soak.plan, soak.background_plan),
 }
 PACKAGES = (
