@@ -16,10 +16,10 @@ from tusk_jupyter.lexer import Kind, is_identifier_character
 from tusk_jupyter.schema.cursor import Cursor, at_cursor
 from tusk_jupyter.schema.finding import index_of
 from tusk_jupyter.schema.ground import Candidate, Ground
-from tusk_jupyter.schema.nesting import QUERY_WORDS, levels, words
+from tusk_jupyter.schema.nesting import QUERY_WORDS, items_of, levels, words
 from tusk_jupyter.schema.offers import offered
 from tusk_jupyter.schema.places import places
-from tusk_jupyter.schema.scope import path_to, read
+from tusk_jupyter.schema.scope import path_to, read_items
 from tusk_jupyter.schema.suggestions import Suggestion, Suggestions
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ def complete(text: str, cursor: int, catalog: Catalog, *, names: Sequence[Sugges
 
 
 def _candidates(at: Cursor, catalog: Catalog, names: tuple[Suggestion, ...]) -> list[Candidate]:
-    path = tuple(path_to(read(at.text, at.tokens), at.start))
+    before = items_of(at.text, at.before)
+    path = tuple(path_to(read_items(at.text, [*before, *items_of(at.text, at.after)]), at.start))
     ground = Ground(at, catalog, index_of(catalog), path, names, _writes_capitals(at))
-    wants = places(levels(at.text, at.before), literal=at.quote == "'")
+    wants = places(levels(before), literal=at.quote == "'")
     found = [candidate for want in wants for candidate in offered(ground, want)]
     if _is_glued(at):
         found = [candidate for candidate in found if candidate.kind not in {"keyword", "join"}]

@@ -48,11 +48,6 @@ class Cursor:
     touches: bool = False
     called: bool = False
 
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The statement's tokens without the word at the cursor."""
-        return (*self.before, *self.after)
-
 
 class _Window(NamedTuple):
     """What of the text may be read: a cell to its end, the body of a function to its closing sign."""

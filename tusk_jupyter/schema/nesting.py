@@ -54,13 +54,17 @@ class _Open(NamedTuple):
     inside: list[Item]
 
 
-def nested(text: str, tokens: Iterable[Token] | None = None) -> list[Item]:
-    """Return the items of ``text``, or those of its ``tokens``; a stray closing sign is left out."""
+def items_of(text: str, tokens: Iterable[Token]) -> list[Item]:
+    """Return tokens as items, none in another."""
+    return [_item(text, token) for token in tokens]
+
+
+def nested(text: str, items: Iterable[Item] | None = None) -> list[Item]:
+    """Return the items of ``text``, or these, in their groups; a stray closing sign is left out."""
     level: list[Item] = []
     opened: list[_Open] = []
     deeper = 0
-    for token in significant(text) if tokens is None else tokens:
-        item = _item(text, token)
+    for item in items_of(text, significant(text)) if items is None else items:
         if deeper or (len(opened) == _DEEPEST and item.word in _OPENS):
             deeper += (item.word in _OPENS) - (item.word in _CLOSES)
         elif item.word in _OPENS:
@@ -133,11 +137,10 @@ def _leave_open(group: _Open, level: list[Item], end: int) -> list[Item]:
     return group.inside
 
 
-def levels(text: str, tokens: Iterable[Token]) -> list[list[Item]]:
-    """Return the levels that are open at the end of ``tokens``, the innermost last; closed groups are one item."""
+def levels(items: Iterable[Item]) -> list[list[Item]]:
+    """Return the levels that are open at the end of these items, the innermost last; closed groups are one item."""
     open_levels: list[list[Item]] = [[]]
-    for token in tokens:
-        item = _item(text, token)
+    for item in items:
         if item.word in _CLOSES:
             if len(open_levels) > 1 and open_levels[-2][-1].word == _CLOSES[item.word]:
                 inside = open_levels.pop()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Offer = Callable[[Ground, tuple[str, ...]], Iterator[Candidate]]
 
-MOST = 500
+MOST = 500  # while nothing is typed
+_MATCHES = 200  # of each kind of match
 _KINDS = {
     "r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table", "S": "sequence",
     "i": "index", "I": "index", "c": "type", "t": "table",
@@ -75,28 +76,32 @@ def _relations(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
 def _on_path(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]:
     """Yield the relations of the search_path, behind them those that another one hides, with their schema."""
     hidden = []
+    most = _MATCHES if ground.cursor.typed else MOST
     for schema in ground.schemas:
         system = schema in SYSTEM
         if system and (not ground.cursor.typed or privileges):
             continue
-        for how, relation in ground.index.shelf(schema).find(
-            ground.cursor.typed, kinds, MOST, PREFIX if system else WITHIN
-        ):
+        worst = PREFIX if system else WITHIN
+        for how, relation in ground.index.shelf(schema).find(ground.cursor.typed, kinds, most, worst):
             if not _fits(relation, privileges):
                 continue
-            # not «is»: the catalog makes its records anew at each look
-            shown = ground.catalog.relation(relation.name)
-            if shown is not None and shown.schema == relation.schema:
+            if _first_with(ground, relation.name) == schema:
                 yield _relation(ground, relation, how)
             else:
                 hidden.append(_relation(ground, relation, how, qualified=True))
     yield from hidden
 
 
+def _first_with(ground: Ground, name: str) -> str | None:
+    """Return the schema in which a bare name is found; no record is made for it."""
+    by_schema = ground.catalog.by_schema
+    return next((schema for schema in ground.catalog.search_path if name in by_schema.get(schema, ())), None)
+
+
 def _elsewhere(ground: Ground, kinds: str, privileges: str) -> Iterator[Candidate]:
     """Yield the matching relations of schemas that are not on the search_path, the system's last."""
     others = set(ground.catalog.by_schema).difference(ground.catalog.search_path)
-    left = MOST
+    left = _MATCHES
     for schema in sorted(others, key=lambda schema: (_is_system(schema), schema)):
         system = _is_system(schema)
         if left <= 0 or (system and privileges):
@@ -162,10 +167,11 @@ def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) ->
     else:
         names = ((PREFIX, functions) for functions in ground.catalog.functions_by_name.values())
     common = {name: n for n, name in enumerate(_COMMON_FUNCTIONS.split())}
+    path = ground.schemas
     found = []
     for how, overloads in names:
         fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets, result)]
-        first = _first(ground, fitting, qualifier[-1] if qualifier else None)
+        first = _first(path, fitting, qualifier[-1] if qualifier else None, typed=bool(typed))
         hidden = ground.cursor.quote or (first is not None and first.name in ground.index.taken.routines)
         if first is None or (first.schema in SYSTEM and hidden):
             continue  # current_user is written without parentheses, substring offered as a keyword
@@ -186,15 +192,15 @@ def _is_offered(function: Function, sets: str, result: str) -> bool:
     return (function.returns_set or not sets or function.result == "record") and function.result not in _HIDDEN_RESULTS
 
 
-def _first(ground: Ground, overloads: Sequence[Function], schema: str | None) -> Function | None:
+def _first(path: Sequence[str], overloads: Sequence[Function], schema: str | None, *, typed: bool) -> Function | None:
     """Return the overload that would be called: of the schema, on the search_path, or any."""
     if schema is not None:
         return next((one for one in overloads if one.schema == schema), None)
-    for searched in ground.schemas:
+    for searched in path:
         for one in overloads:
             if one.schema == searched:
                 return one
-    return overloads[0] if overloads and ground.cursor.typed else None
+    return overloads[0] if overloads and typed else None
 
 
 def _function(

@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.lexer import significant
 from tusk_jupyter.schema.from_clause import Source, sources_of
-from tusk_jupyter.schema.nesting import Item, is_query, nested, words
+from tusk_jupyter.schema.nesting import Item, is_query, items_of, nested, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,7 +78,12 @@ class Query:
 
 def read(text: str, tokens: Iterable[Token] | None = None) -> Query:
     """Return the queries of one statement, ``text`` or these ``tokens`` of it."""
-    return query_of(nested(text, tokens), 0, len(text))
+    return read_items(text, items_of(text, significant(text) if tokens is None else tokens))
+
+
+def read_items(text: str, items: Iterable[Item]) -> Query:
+    """Return the queries of one statement whose tokens are items already."""
+    return query_of(nested(text, items), 0, len(text))
 
 
 def path_to(query: Query, offset: int) -> list[Query]:
