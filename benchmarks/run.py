@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from measurements import (
     catalog,
+    completion,
     decode,
     headline,
     history,
@@ -50,6 +51,7 @@ PLANS: dict[str, tuple[Callable[..., Measurement], ...]] = {
     "to-file": (to_file.plan,),
     "history": (history.plan,),
     "catalog": (catalog.plan,),
+    "completion": (completion.plan,),
     "soak": (soak.plan, soak.background_plan),
 }
 PACKAGES = (
@@ -65,6 +67,7 @@ PACKAGES = (
     "adbc-driver-postgresql",
     "connectorx",
     "polars",
+    "pgcli",
 )
 
 
