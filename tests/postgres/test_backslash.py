@@ -170,6 +170,14 @@ def test_gexec_runs_every_value(table):
     assert reply.value.split() == ["x", "0", "2"]
 
 
+def test_gexec_runs_all_whatever_is_shown_of_a_result(table, tusk):
+    tusk.limit = 2
+    sql = "select 'insert into t values (' || n || ')' from generate_series(3, 7) n \\gexec"
+    table.run(f"%%sql --limit 1\n{sql}")
+    assert table.run("%sql select count(*) as n from t \\gset").status == "ok"
+    assert table.ns["n"] == 7
+
+
 def test_gexec_goes_on_where_the_cell_does(table):
     sql = "select unnest(array['select 1 as a', 'select nix', 'select 3 as c']) \\gexec"
     reply = table.run(f"%%sql --on-error continue\n{sql}", ok=False)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.split import Statement
 
 WATCH_S: Final = 2.0
+_ALL: Final = 2**31 - 2
 _OPTION = re.compile(r"(?:(i|interval|c|count|m|min_rows)=)?(.*)")
 
 
@@ -141,7 +142,8 @@ def _set(call: Call) -> Step:
 def _exec(call: Call) -> Step:
     call.arguments(0)
     cell = call.cell
-    step = run(call, format="rows", limit=None)
+    # all of them, whatever the cell or the preference shows of a result: half of a migration is another one
+    step = run(call, format="rows", limit=_ALL if cell.tusk.limit else None)
     result = step.outcome.result
     if result is None:
         return step

@@ -30,7 +30,12 @@ _NAME = re.compile(r"\\([?!]|[A-Za-z][A-Za-z0-9_]*\+?[A-Za-z]*)")
 _ARGUMENTS = re.compile(
     r"""(?:[^\\'"`\r\n]|'(?:[^'\\\r\n]|\\[^\r\n])*(?:'|$)|"[^"\r\n]*(?:"|$)|`[^`\r\n]*(?:`|$))*""", re.MULTILINE
 )
+_SEPARATOR = re.compile(r"\\\\(?!\S)")  # psql's own, between a command and SQL on one line
 _LINE = re.compile(r"[^\r\n]*")
+# what a command may look like, quotes or not: most backslashes are escapes within a literal
+_LIKELY = re.compile(
+    r"\\(?:(?:(?<=\A\\)|(?<=[\s;/]\\))[A-Za-z?!]|(?:g|gx|gset|gexec|gdesc|crosstabview|watch)(?![A-Za-z0-9_]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,14 @@ def divide(script: str, *, standard_conforming_strings: bool = True) -> list[Sta
     return found
 
 
+def may_hold_commands(script: str) -> bool:
+    """Return whether a script has to be divided; what it costs to ask is one search."""
+    return "\\" in script and _LIKELY.search(script) is not None
+
+
 def first_command(script: str) -> Command | None:
     """Return the first command in a script, if there is one."""
-    if "\\" not in script:
+    if not may_hold_commands(script):
         return None
     return next((part.commands[0] for part in divide(script) if isinstance(part, Called)), None)
 
@@ -117,7 +127,7 @@ def _first(script: str, start: int, conforming: bool) -> tuple[int, int | None]:
                 break
         else:
             return start, None
-        if not script.startswith("\\\\", token.start):
+        if not _SEPARATOR.match(script, token.start):
             return start, token.start
         start = token.start + 2
 

@@ -92,7 +92,7 @@ class Script:
         refusals.refuse_script(
             self.source, self.options, conforming=lambda: self._conforming, commands=self.on_command is not None
         )
-        self._may_hold_commands = "\\" in self.source.script
+        self._may_hold_commands = backslash.may_hold_commands(self.source.script)
         part, position = self._next(0)
         if part is None:
             raise InvalidInput("there is no statement to run", advice="Write SQL below the %%sql line, or behind %sql.")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.sql_texts import sql_texts
 from tusk_jupyter.errors import BindingError, InvalidInput
-from tusk_jupyter.queries.backslash import Called, Command, divide, first_command
+from tusk_jupyter.queries.backslash import Called, Command, divide, first_command, may_hold_commands
 from tusk_jupyter.queries.backslash_arguments import arguments, whole_line
 from tusk_jupyter.queries.script import Names
 from tusk_jupyter.queries.split import Statement, split
@@ -91,6 +91,16 @@ def test_standard_conforming_strings_is_believed():
 def test_a_script_without_commands_is_split_as_ever(script):
     if first_command(script) is None:
         assert divide(script) == split(script)
+
+
+@given(st.text(alphabet="\\abdgsetx '\"`$;-/*\n:()E", max_size=40))
+def test_what_need_not_be_divided_is_split_as_ever(script):
+    if not may_hold_commands(script):
+        assert divide(script) == split(script)
+
+
+def test_escapes_in_literals_are_passed_over():
+    assert not may_hold_commands("insert into t values (E'it\\'s\\n', 'C:\\temp', '\\d+', e'\\x41')")
 
 
 @given(st.lists(st.sampled_from([*COMMANDS, "select 1;", "select 'a\\b';", "-- x", "", ";"])))
