@@ -52,6 +52,7 @@ class CellOptions:
 
     limit: int | None = None
     timeout_s: float | None = None
+    deadline: Deadline | None = None  # of the cell that this is a part of, in place of a time of its own
     format: str | None = None
     exact: bool = False
     destination: Destination | None = None
@@ -118,6 +119,7 @@ def steps(
         options=delivery_options(kernel, chosen, connection),
         on_error=chosen.on_error,
         timeout_s=chosen.timeout_s,
+        deadline=chosen.deadline,
         on_start=lambda execution: begun(kernel, connection, execution),
         on_tick=ticking(kernel, connection, on_tick),
         on_end=lambda statement, execution, outcome: ended(

@@ -6,7 +6,6 @@ The statement is run as a cell runs it: bound, recorded, with its place in the c
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,14 +49,12 @@ def run(call: Call, **changes: Any) -> Step:
 
 def _steps(call: Call, script: str, *, names: Names, prefix: str, **changes: Any) -> Iterator[Step]:
     cell = call.cell
-    if call.deadline is not None:
-        changes["timeout_s"] = max(call.deadline.at - time.monotonic(), 0.001)
     return cell.tusk.execute(
         script,
         names=names,
         connection=cell.connection,
         prefix=prefix,
-        options=replace(cell.options, **changes),
+        options=replace(cell.options, deadline=call.deadline, **changes),
         ask=cell.ask,
         on_tick=cell.output.tick,
     )

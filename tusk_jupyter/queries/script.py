@@ -77,6 +77,7 @@ class Script:
     options: Options
     on_error: str = "stop"
     timeout_s: float | None = None
+    deadline: Deadline | None = None
     on_start: Callable[[Execution], None] | None = None
     on_tick: Callable[[Execution], None] | None = None
     on_end: Callable[[Statement, Execution | None, Outcome], None] | None = None
@@ -162,8 +163,8 @@ class Script:
 
     def _deadline(self) -> Deadline | None:
         """Return the end of the cell's time, which begins when this side is ready to take rows."""
-        if self.timeout_s is None:
-            return None
+        if self.timeout_s is None or self.deadline is not None:
+            return self.deadline
         if "tusk_jupyter.results.frame" not in sys.modules:
             # 0.4 s once, and seconds on a busy machine: the first cell's time is not for imports
             try:
