@@ -146,7 +146,12 @@ def _alteration(place: Place) -> Slip | str | None:
         return "PostgreSQL writes `ALTER COLUMN a TYPE text`, and `ALTER COLUMN a SET NOT NULL`."
     if place.word() == "change":
         return "PostgreSQL writes `RENAME COLUMN a TO b`, and `ALTER COLUMN b TYPE text`."
-    if [place.word(2), place.word(3)] == ["column", "alter"] and at.kind == "word" and at.lower not in RESERVED:
+    if (
+        [place.word(2), place.word(3)] == ["column", "alter"]
+        and at.kind == "word"
+        and at.lower not in RESERVED
+        and place.next() != "type"
+    ):
         return inserted("`TYPE` is missing: `ALTER COLUMN a TYPE text`.", at.start, "type ")
     return None
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COMPARISONS = frozenset({"=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike", "in", "is", "between"})
 _ENDS_FROM = frozenset({"where", "group", "order", "having", "limit", ";", ")"})
 _JOINS = frozenset({"inner", "left", "right", "full", "cross", "natural", "outer"})
+_BEHIND_CALLS = frozenset({"over", "within", "filter", "partition"})
 _VALUES = frozenset({*LITERALS, "parameter"})
 
 
@@ -37,7 +38,7 @@ def level(before: Sequence[Token]) -> list[Token]:
 
 def _names(place: Place) -> bool:
     at = place.at
-    return at is not None and (at.kind == "quoted" or (at.kind == "word" and at.lower not in RESERVED))
+    return at is not None and (at.kind == "quoted" or (at.kind == "word" and at.lower not in RESERVED | {"join"}))
 
 
 def _comparison(place: Place) -> Slip | None:
@@ -97,7 +98,14 @@ def _clause_word(place: Place) -> Slip | None:
 
 def _join(place: Place) -> Slip | str | None:
     at = place.at
-    if at is not None and _names(place) and place.word(1) in _JOINS and "from" in {t.lower for t in place.before}:
+    known = place.word() in _JOINS or place.next() == "join"
+    if (
+        at is not None
+        and not known
+        and _names(place)
+        and place.word(1) in _JOINS
+        and "from" in {t.lower for t in place.before}
+    ):
         return inserted(
             f"`JOIN` is missing before {code(at.text)}.", at.start, f"{like('join', place.before[-1].text)} "
         )
@@ -148,7 +156,7 @@ def _select_list(place: Place) -> Slip | None:
         )
     before = place.before[-2]
     value = before.text == ")" or before.kind in LITERALS or (before.kind == "word" and before.lower not in RESERVED)
-    if at.text == "(" and last.kind == "word" and last.lower not in RESERVED and value:
+    if at.text == "(" and last.kind == "word" and last.lower not in RESERVED | _BEHIND_CALLS and value:
         return inserted(f"A comma is missing before {code(last.text)}.", before.end, ",")
     return None
 

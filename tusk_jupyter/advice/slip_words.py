@@ -26,6 +26,12 @@ _RESERVED = (
     "where window with"
 )
 RESERVED = frozenset(_RESERVED.split())
+# which nobody takes for a name
+_CONNECTING_WORDS = (
+    "select from where table on union except intersect window having into and or not in as when then else using with "
+    "to returning for"
+)
+_CONNECTING = frozenset(_CONNECTING_WORDS.split())
 STATEMENTS = frozenset({"select", "insert", "update", "delete", "create", "alter", "drop", "truncate", "with"})
 _FIRST = STATEMENTS | {"explain", "grant", "revoke", "vacuum", "analyze", "begin", "values"}
 _NAMED = frozenset({"from", "join", "into", "update", "table"})
@@ -95,11 +101,11 @@ def misspelt_start(place: Place) -> Slip | None:
     if place.at is None or (len(place.before) > 1 and place.before[0].lower != "insert"):
         return None
     if not place.before:
-        return _near(place.at, _FIRST)
+        return near(place.at, _FIRST)
     if place.before[0].lower in {"create", "drop", "alter"}:
-        return _near(place.at, _OBJECTS)
+        return near(place.at, _OBJECTS)
     words = {t.lower for t in place.before}
-    return _near(place.at, {"values"}) if "insert" in words and not words & {"values", "select"} else None
+    return near(place.at, {"values"}) if "insert" in words and not words & {"values", "select"} else None
 
 
 def missing_word(place: Place) -> Slip | str | None:
@@ -114,7 +120,8 @@ def missing_word(place: Place) -> Slip | str | None:
         return _word_before(place, "`DELETE` needs `FROM` before the table.", "from")
     if first == "update" and place.word() == "where" and "set" not in words:
         return "`UPDATE` needs `SET column = value` before `WHERE`."
-    if place.word(1) in {"order", "group"} and "from" in words and (name or place.at.kind == "number"):
+    behind = "by" in {place.next(), *(token.lower for token in place.after[1:2])}
+    if place.word(1) in {"order", "group"} and "from" in words and not behind and (name or place.at.kind == "number"):
         return _word_before(place, f"`{place.word(1).upper()}` needs `BY`.", "by")
     return None
 
@@ -131,18 +138,19 @@ def misspelt(place: Place) -> Slip | None:
         return None
     last = place.before[-1]
     if last.text == "*" or place.next() == "by":
-        return _near(place.at, {"from"} if last.text == "*" else _BEFORE_BY)
+        return near(place.at, {"from"} if last.text == "*" else _BEFORE_BY)
     if last.kind != "word" or last.lower in RESERVED:
         return None
     if place.word() == "by":
-        return _near(last, _BEFORE_BY)
+        return near(last, _BEFORE_BY)
     words = {t.lower for t in place.before}
     if "select" in words and place.at.kind in {"word", "quoted", "parameter", *LITERALS}:
-        return _near(last, {"from"} if "from" not in words else {"where", "having", "limit", "join"})
+        return near(last, {"from"} if "from" not in words else {"where", "having", "limit", "join"})
     return None
 
 
-def _near(token: Token, words: set[str] | frozenset[str]) -> Slip | None:
+def near(token: Token, words: set[str] | frozenset[str]) -> Slip | None:
+    """Advise on a word that one of the keywords, and only one, is a slip of the finger away from."""
     typed = token.lower
     close = sorted(word for word in words if word != typed and _one_edit(typed, word))
     if len(close) != 1:
@@ -163,7 +171,7 @@ def _one_edit(a: str, b: str) -> bool:
 def reserved_name(place: Place) -> Slip | None:
     """Advise to quote a reserved word where a name is wanted."""
     at, following = place.word(), place.next()
-    if place.at is None or at not in RESERVED or at in {"select", "from", "where", "table"}:
+    if place.at is None or at not in RESERVED or at in _CONNECTING:
         return None
     after_name = place.word(1) in _NAMED and following not in {"by", "("} | RESERVED - {
         "where",

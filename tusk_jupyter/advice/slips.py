@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.advice.slip_lists import LISTS
 from tusk_jupyter.advice.slip_others import OTHERS, QUOTING, typographic
 from tusk_jupyter.advice.slip_shapes import AFTERWARDS, SHAPES
 from tusk_jupyter.advice.slip_words import (
@@ -82,7 +83,7 @@ def _comma_too_many(place: Place) -> Slip | str | None:
     at, following = place.word(), place.next()
     if at == "," and place.at and place.word(1) in {",", "select", "("}:
         said = f"The comma behind {code(place.word(1))} is one too many."
-        return replaced(said, place.at, place.at, "")
+        return said if _in_values(place) else replaced(said, place.at, place.at, "")
     if place.word(1) != ",":
         return None
     if place.at is None or at == ";":
@@ -92,8 +93,15 @@ def _comma_too_many(place: Place) -> Slip | str | None:
     number = at == "limit" and bool(place.after) and place.after[0].kind in {"number", "parameter"}
     if at == ")" or ((clause or number) and following not in {",", ")"}):
         comma = place.before[-1]
+        if at == ")" and (_in_values(place) or (place.after and place.after[0].kind in {"string", "number", "quoted"})):
+            return f"The comma before {code(place.at.text)} is one too many, or a value is missing."
         return replaced(f"The comma before {code(place.at.text)} is one too many.", comma, comma, "")
     return None
+
+
+def _in_values(place: Place) -> bool:
+    """Return whether a value may be what is missing, and not the comma what is too many."""
+    return "values" in {token.lower for token in place.before}
 
 
 def _limit_pair(place: Place) -> Slip | None:
@@ -113,7 +121,7 @@ def _parenthesis(place: Place) -> Slip | str | None:
     if (place.at is None or place.word() == ";") and opened > 0 and place.word(1) not in RESERVED:
         return f"A `)` is missing: {_times(opened)} opened and not closed."
     inside = _innermost(place)
-    if place.word() in {"from", "where"} and inside and "select" not in inside and place.before[-1].text != ",":
+    if place.word() in {"from", "where"} and inside and "select" not in inside and place.word(1) not in {",", "("}:
         return inserted(f"A `)` is missing before {code(place.word())}.", place.before[-1].end, ")")
     return None
 
@@ -204,7 +212,8 @@ def _missing_column_comma(place: Place) -> Slip | None:
         return None
     following = place.after[0] if place.after else None
     typed = following is not None and following.kind == "word" and following.lower not in RESERVED
-    if typed and place.at.kind in {"word", "quoted"} and place.before[-1].kind in {"word", "other"}:
+    starts = place.at.kind == "quoted" or (place.at.kind == "word" and place.at.lower not in RESERVED)
+    if typed and starts and place.before[-1].kind in {"word", "other", *LITERALS}:
         said = f"A comma is missing before {code(place.at.text)}, if a new column begins there."
         return inserted(said, place.before[-1].end, ",")
     return None
@@ -220,6 +229,7 @@ _RULES: tuple[Callable[[Place], Slip | str | None], ...] = (
     *OTHERS,
     misspelt_start,
     misspelt,
+    *LISTS,
     *SHAPES,
     missing_word,
     reserved_name,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
+from tusk_jupyter.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def resolve(error: TuskError, connection: Connection, statement: str | None) -> 
     except (Exception, KeyboardInterrupt):  # noqa: BLE001 - what this side knows has been said
         return
     if found is not None:
-        error.facts = (*error.facts, *found.facts)
+        error.facts = (*error.facts, *((label, redact(text)) for label, text in found.facts))
         error.advice = found.advice or error.advice
 
 
