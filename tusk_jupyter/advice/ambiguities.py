@@ -21,7 +21,7 @@ def column(diag: Diagnostic, statement: str) -> str | None:
         return None
     name = identifier(kept(place.at))
     sources = [alias for _, alias in sources_at(place)]
-    words = [token.lower for token in place.before]
+    words = place.words
     if words[:1] == ["insert"] and "conflict" in words and sources:
         return (
             f"`{identifier(sources[0])}.{name}` is the row that is there, `excluded.{name}` the one that was refused."

@@ -76,11 +76,12 @@ def _corrected(place: Place, said: str) -> Slip | None:
     words = [token.lower for token in own]
     if words[:1] != ["select"] or "from" not in words or not set(words).isdisjoint({"union", "except", "intersect"}):
         return None
-    listed = [(depth, token) for depth, token in tokens if own[0].start < token.start < own[words.index("from")].start]
-    items = _items(listed)
-    if items is None or place.at is None or place.at.start > own[words.index("from")].start:
+    start = words.index("from")
+    begins, ends = own[0].start, own[start].start
+    items = _items([(depth, token) for depth, token in tokens if begins < token.start < ends])
+    if items is None or place.at is None or place.at.start > ends:
         return None
-    at = next((n for n, w in enumerate(words) if w in _AFTER_GROUPS and n > words.index("from")), len(own))
+    at = next((n for n, w in enumerate(words) if w in _AFTER_GROUPS and n > start), len(own))
     grouped = _grouped(own[:at])
     columns = [item for item in items if item and item.lower() not in grouped]
     if not columns:

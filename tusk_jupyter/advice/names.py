@@ -57,7 +57,7 @@ def table(diag: Diagnostic, statement: str) -> Slip | str | None:
         return None
     if place.word() == "dual":
         return "PostgreSQL needs no `dual`: leave out the FROM."
-    before = {t.lower for t in place.before}
+    before = place.vocabulary
     if place.next() == "." and place.word(1) not in _BEFORE_TABLE and ("from" not in before or place.word(1) != ","):
         return _not_in_from(place)
     return _folded(place, "`select schemaname, tablename from pg_tables` finds it.")

@@ -41,7 +41,7 @@ def _twice(place: Place) -> Slip | None:
 
 
 def _assignments(place: Place) -> Slip | str | None:
-    at, words = place.at, [t.lower for t in place.before]
+    at, words = place.at, place.words
     if at is None or words[:1] != ["update"]:
         return None
     if place.word() == "=" and words[:2] == ["update", "set"]:
@@ -56,7 +56,7 @@ def _assignments(place: Place) -> Slip | str | None:
 
 
 def _definitions(place: Place) -> Slip | str | None:
-    at, words = place.at, [t.lower for t in place.before]
+    at, words = place.at, place.words
     if at is None or words[:1] not in (["create"], ["alter"]):
         return None
     last = place.before[-1]
@@ -77,7 +77,7 @@ def _definitions(place: Place) -> Slip | str | None:
 
 
 def _queries(place: Place) -> Slip | str | None:
-    at, words = place.at, [t.lower for t in place.before]
+    at, words = place.at, place.words
     if at is None or not words:
         return None
     if words[0] == "with" and place.word(1) == ")" and place.next() == "as":

@@ -63,7 +63,7 @@ def _requoted(match: re.Match[str]) -> str:
 
 def _top(place: Place) -> Slip | None:
     """SELECT TOP 10, and TOP (10), of which ``top`` is read as a function."""
-    back = [t.lower for t in place.before[-5:]]
+    back = place.words[-5:]
     if place.at and place.at.kind == "number" and back[-1:] == ["top"] and set(back[-3:-1]) & {"select", "distinct"}:
         top, last = place.before[-1], place.at
     elif place.at and back[-4:-2] == ["top", "("] and back[-1] == ")" and back[:1] in (["select"], ["distinct"]):
@@ -110,7 +110,7 @@ def _insert_of_mysql(place: Place) -> str | None:
         return "PostgreSQL has no INSERT IGNORE: end the statement with `ON CONFLICT DO NOTHING`."
     if "duplicate" in {place.word(), place.word(1)}:
         return "PostgreSQL writes `ON CONFLICT (key) DO UPDATE SET a = excluded.a`; `excluded` is the refused row."
-    if place.word() == "set" and "values" not in {t.lower for t in place.before}:
+    if place.word() == "set" and "values" not in place.vocabulary:
         return "PostgreSQL's INSERT has no SET: write `INSERT INTO t (a, b) VALUES (1, 2)`."
     return None
 

@@ -99,13 +99,7 @@ def _clause_word(place: Place) -> Slip | None:
 def _join(place: Place) -> Slip | str | None:
     at = place.at
     known = place.word() in _JOINS or place.next() == "join"
-    if (
-        at is not None
-        and not known
-        and _names(place)
-        and place.word(1) in _JOINS
-        and "from" in {t.lower for t in place.before}
-    ):
+    if at is not None and not known and _names(place) and place.word(1) in _JOINS and "from" in place.vocabulary:
         return inserted(
             f"`JOIN` is missing before {code(at.text)}.", at.start, f"{like('join', place.before[-1].text)} "
         )
@@ -162,7 +156,7 @@ def _select_list(place: Place) -> Slip | None:
 
 
 def _insert(place: Place) -> Slip | None:
-    words = [t.lower for t in place.before]
+    words = place.words
     if place.at is None or words[:1] != ["insert"]:
         return None
     if place.word() == "(" and words[-1] == ")" and "values" in words and "select" not in words:
@@ -173,7 +167,7 @@ def _insert(place: Place) -> Slip | None:
 
 
 def _update(place: Place) -> Slip | str | None:
-    words = [t.lower for t in place.before]
+    words = place.words
     at = place.at
     if at is None or not words:
         return None
@@ -187,7 +181,7 @@ def _update(place: Place) -> Slip | str | None:
 
 
 def _definition(place: Place) -> str | None:
-    words = [t.lower for t in place.before]
+    words = place.words
     if place.at is None or place.word() == ";":
         if words[:2] == ["alter", "table"] and words[-3:-1] == ["add", "column"]:
             return f"The type of {code(place.before[-1].text)} is missing, as in `add column name text`."

@@ -56,7 +56,9 @@ class Place:
     before: Sequence[Token]
     after: Sequence[Token]
     opens_line: bool
-    statement: str = ""
+    statement: str
+    words: list[str]  # what is before, in lower case
+    vocabulary: frozenset[str]
 
     def word(self, back: int = 0) -> str:
         """Return the word ``back`` tokens before the caret (0: at it) in lower case, or ''."""
@@ -78,7 +80,8 @@ def place_of(statement: str, position: int) -> Place | None:
     if before and before[-1].end > position - 1:
         return None
     opens_line = "\n" in statement[before[-1].end if before else 0 : position - 1]
-    return Place(rest[0] if rest else None, before, rest[1:], opens_line, statement)
+    words = [token.lower for token in before]
+    return Place(rest[0] if rest else None, before, rest[1:], opens_line, statement, words, frozenset(words))
 
 
 def replaced(advice: str, first: Token, last: Token, by: str) -> Slip:
@@ -104,7 +107,7 @@ def misspelt_start(place: Place) -> Slip | None:
         return near(place.at, _FIRST)
     if place.before[0].lower in {"create", "drop", "alter"}:
         return near(place.at, _OBJECTS)
-    words = {t.lower for t in place.before}
+    words = place.vocabulary
     return near(place.at, {"values"}) if "insert" in words and not words & {"values", "select"} else None
 
 
@@ -113,7 +116,7 @@ def missing_word(place: Place) -> Slip | str | None:
     if place.at is None or not place.before:
         return None
     first, name = place.before[0].lower, place.at.kind in {"word", "quoted"}
-    words = {t.lower for t in place.before}
+    words = place.vocabulary
     if len(place.before) == 1 and name and first == "insert":
         return _word_before(place, "`INSERT` needs `INTO` before the table.", "into")
     if len(place.before) == 1 and name and first == "delete" and place.next() != "from":
@@ -143,7 +146,7 @@ def misspelt(place: Place) -> Slip | None:
         return None
     if place.word() == "by":
         return near(last, _BEFORE_BY)
-    words = {t.lower for t in place.before}
+    words = place.vocabulary
     if "select" in words and place.at.kind in {"word", "quoted", "parameter", *LITERALS}:
         return near(last, {"from"} if "from" not in words else {"where", "having", "limit", "join"})
     return None
@@ -192,9 +195,7 @@ def _is_name(place: Place) -> bool:
     """Return whether what follows shows that a name was meant: the next column, or a column's type."""
     following = place.after[0] if place.after else None
     if place.before[0].lower == "insert":
-        return (
-            following is not None and following.text in {",", ")"} and "values" not in {t.lower for t in place.before}
-        )
+        return following is not None and following.text in {",", ")"} and "values" not in place.vocabulary
     return following is not None and following.kind == "word" and following.lower not in RESERVED | {"key"}
 
 

@@ -101,7 +101,7 @@ def _comma_too_many(place: Place) -> Slip | str | None:
 
 def _in_values(place: Place) -> bool:
     """Return whether a value may be what is missing, and not the comma what is too many."""
-    return "values" in {token.lower for token in place.before}
+    return "values" in place.vocabulary
 
 
 def _limit_pair(place: Place) -> Slip | None:
@@ -166,7 +166,7 @@ def _next_statement(place: Place) -> Slip | None:
     if at is None or at.lower not in STATEMENTS or not place.before or depth(place.before):
         return None
     last = place.before[-1]
-    if not place.opens_line and [t.lower for t in place.before] not in (["begin"], ["commit"], ["rollback"]):
+    if not place.opens_line and place.words not in (["begin"], ["commit"], ["rollback"]):
         return None
     ends = last.text in {")", "*"} or last.kind in {*LITERALS, "quoted", "parameter"}
     if ends or (last.kind == "word" and last.lower not in RESERVED):
@@ -202,13 +202,13 @@ def _missing_comma(place: Place) -> str | None:
         t.kind == "word" and t.lower not in RESERVED | {"by", "over", "partition"} for t in (at, last, place.before[-2])
     ):
         return None
-    if "from" not in {t.lower for t in place.before} and place.before[0].lower == "select":
+    if "from" not in place.vocabulary and place.before[0].lower == "select":
         return f"A comma is missing: in {code(f'{place.before[-2].text} {last.text}')}, the second names the first."
     return None
 
 
 def _missing_column_comma(place: Place) -> Slip | None:
-    if not place.at or [t.lower for t in place.before[:2]] != ["create", "table"] or depth(place.before) != 1:
+    if not place.at or place.words[:2] != ["create", "table"] or depth(place.before) != 1:
         return None
     following = place.after[0] if place.after else None
     typed = following is not None and following.kind == "word" and following.lower not in RESERVED

@@ -129,8 +129,8 @@ BY_CODE = {
         "case; another database's schemas cannot be reached from this one."
     ),
     "40001": (
-        "Another transaction changed the same data at the same time. Run the whole transaction again from its "
-        "`BEGIN`; at this isolation level that is expected now and then."
+        "Another transaction changed the same data at the same time, which this isolation level does not hide. Run the "
+        "whole transaction again from its `BEGIN`; in Python, `with tusk.transaction():` in a loop until it succeeds."
     ),
     "40P01": (
         "Two transactions waited for each other and this one was given up: run it again from its `BEGIN`. Lock "
