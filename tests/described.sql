@@ -167,7 +167,7 @@ create table virtual (a int not null, b int generated always as (a * 2) virtual,
     no inherit, during int4range, what int4range,
     constraint "p k" primary key (what, during without overlaps));
 alter table virtual add constraint later not null b not valid;
-create table inherits_it (b int, z int constraint both not null) inherits ("par ent");
+create table inherits_it (own int, z int constraint its_own not null) inherits ("par ent");
 create table period_of (a int4range, p int4range,
     foreign key (a, period p) references virtual (what, period during));
 create table enforced (a int check (a > 0) not enforced, b int references quiet_key not enforced);

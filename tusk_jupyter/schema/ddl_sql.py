@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.schema.asking import Ask
 
-V12, V13, V14, V18 = 120000, 130000, 140000, 180000
+V13, V14, V15, V18 = 130000, 140000, 150000, 180000
 _OIDS = "$1::pg_catalog.oid[]"
 # an uncorrelated sub-select is run once, and before any row is found
 _EMPTY_PATH = (
@@ -85,7 +85,7 @@ select a.attrelid, pg_catalog.quote_ident(a.attname), pg_catalog.format_type(a.a
        (select {_NAME.format("cn", "co.collname")} from pg_catalog.pg_collation co
           join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
          where co.oid = a.attcollation and a.attcollation <> t.typcollation),
-       pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attnotnull, a.attidentity, a.attgenerated,
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attnotnull{{proven}}, a.attidentity, a.attgenerated,
        case when a.attstorage <> t.typstorage then a.attstorage end, {{compression}},
        case when a.attstattarget <> -1 then a.attstattarget end, {_options("a.attoptions")},
        {_FDW_OPTIONS.format(options="a.attfdwoptions")}, a.attislocal,
@@ -103,6 +103,8 @@ select a.attrelid, pg_catalog.quote_ident(a.attname), pg_catalog.format_type(a.a
   left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attrelid = any ($1::pg_catalog.oid[]) and a.attnum > 0 and not a.attisdropped
  order by a.attrelid, a.attnum"""
+_PROVEN = """ and not exists (select 1 from pg_catalog.pg_constraint r
+         where r.conrelid = a.attrelid and r.contype = 'n' and r.conkey[1] = a.attnum and not r.convalidated)"""
 _NOT_NULL = """(select pg_catalog.quote_ident(r.conname) || case when r.connoinherit then ' no inherit' else '' end
           from pg_catalog.pg_constraint r
          where r.conrelid = a.attrelid and r.contype = 'n' and r.conkey[1] = a.attnum and r.convalidated
@@ -179,7 +181,7 @@ STATISTICS: Final = pathless(f"""
 select s.stxrelid, {_NAME.format("n", "s.stxname")}, pg_catalog.pg_get_statisticsobjdef(s.oid), {{target}},
        {_comment("s.oid", "pg_statistic_ext")}
   from pg_catalog.pg_statistic_ext s join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
- where s.stxrelid = any ($1::pg_catalog.oid[]) order by s.stxname""")
+ where s.stxrelid = any ($1::pg_catalog.oid[]) order by s.oid""")
 
 RULES: Final = pathless(f"""
 select r.ev_class, pg_catalog.quote_ident(r.rulename), pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled,
@@ -202,7 +204,7 @@ select t.tgrelid from pg_catalog.pg_trigger t join pg_catalog.pg_constraint r on
 _CHANGED_COPIES = """
 select t.tgrelid, pg_catalog.quote_ident(t.tgname), t.tgenabled
   from pg_catalog.pg_trigger t join pg_catalog.pg_trigger o on o.oid = t.tgparentid
- where t.tgrelid = any ($1::pg_catalog.oid[]) and not t.tgisinternal and t.tgenabled <> o.tgenabled
+ where t.tgrelid = any ($1::pg_catalog.oid[]) and {theirs} and t.tgenabled <> o.tgenabled
  order by t.tgname"""
 
 POLICIES: Final = pathless(f"""
@@ -243,6 +245,7 @@ def columns(version: int) -> str:
             compression="case when a.attcompression = 'p' then 'pglz' when a.attcompression = 'l' then 'lz4' end"
             if version >= V14
             else "null",
+            proven=_PROVEN if version >= V18 else "",
             not_null=_NOT_NULL if version >= V18 else "null",
         )
     )
@@ -262,5 +265,6 @@ def triggers(version: int) -> str:
 def changed_copies(version: int) -> str:
     """Return the statement for a partition's copies of triggers that are not in the state of what they copy."""
     if version >= V13:
-        return pathless(_CHANGED_COPIES)
+        # before 15 all copies were internal ones, and those of foreign keys had no parents
+        return pathless(_CHANGED_COPIES.format(theirs="not t.tgisinternal" if version >= V15 else "true"))
     return pathless("select oid from pg_catalog.pg_class where oid = any ($1::pg_catalog.oid[]) and false")

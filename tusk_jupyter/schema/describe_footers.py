@@ -70,10 +70,9 @@ def _statistics(relation: Relation, facts: Facts) -> Iterator[str]:
         yield "Statistics objects:"
     for schema, name, columns, table, *kinds, target in rows:
         enabled = [word for word, kind in zip(("ndistinct", "dependencies", "mcv"), kinds, strict=True) if kind == "t"]
-        recent = facts.version >= constraints.V14
-        listed = f" ({', '.join(enabled)})" if not recent or (enabled and len(enabled) < len(kinds)) else ""
-        spelt = f"{schema}.{name}" if recent else f'{schema}"."{name}'
-        yield f'    "{spelt}"{listed} ON {columns} FROM {table}' + (f"; STATISTICS {target}" if target else "")
+        some = 0 < len(enabled) < len(kinds)
+        listed = f" ({', '.join(enabled)})" if some or facts.version < constraints.V14 else ""
+        yield f'    "{schema}.{name}"{listed} ON {columns} FROM {table}' + (f"; STATISTICS {target}" if target else "")
 
 
 def _rules(relation: Relation, facts: Facts) -> Iterator[str]:

@@ -144,7 +144,7 @@ select s.stxrelid, pg_catalog.quote_ident(n.nspname), s.stxname, {columns}, s.st
   from pg_catalog.pg_statistic_ext s
   join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
  where s.stxrelid = any ($1::pg_catalog.oid[])
- order by s.stxrelid, 2, s.stxname"""
+ order by s.stxrelid, {order}"""
 _STATISTICS_COLUMNS = """(select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ')
           from pg_catalog.unnest(s.stxkeys) k(attnum)
           join pg_catalog.pg_attribute a on a.attrelid = s.stxrelid and a.attnum = k.attnum and not a.attisdropped)"""
@@ -246,14 +246,14 @@ def statistics(version: int) -> str:
     """Return the statement for extended statistics."""
     columns = "pg_catalog.pg_get_statisticsobjdef_columns(s.oid)" if version >= V14 else _STATISTICS_COLUMNS
     target = "case when s.stxstattarget <> -1 then s.stxstattarget end" if version >= V13 else "null"
-    return qualified(_STATISTICS.format(columns=columns, target=target))
+    order = "2, s.stxname" if version >= V14 else "s.oid"
+    return qualified(_STATISTICS.format(columns=columns, target=target, order=order))
 
 
 def triggers(version: int) -> str:
-    """Return the statement for triggers; before 13 a partition's copies of them were internal ones."""
-    if version >= V13:
-        return qualified(_TRIGGERS.format(parent=_TRIGGER_PARENT, also=""))
-    return qualified(_TRIGGERS.format(parent="null", also=_TRIGGER_DEPENDS))
+    """Return the statement for triggers; before 15 a partition's copies of them were internal ones."""
+    parent = _TRIGGER_PARENT if version >= V13 else "null"
+    return qualified(_TRIGGERS.format(parent=parent, also=_TRIGGER_DEPENDS if version < V15 else ""))
 
 
 def children(version: int) -> str:
