@@ -49,7 +49,7 @@ def psql_prints(server, database: str, asked: list[Asked], *first: str) -> list[
     )  # fmt: skip
     outputs, errors = done.stdout.split(COMMAND)[1:], done.stderr.split(COMMAND)[1:]
     assert len(outputs) == len(errors) == len(asked)
-    return [Printed(text.rstrip("\n"), _error(error)) for text, error in zip(outputs, errors, strict=True)]
+    return [Printed(_same(text.rstrip("\n")), _error(error)) for text, error in zip(outputs, errors, strict=True)]
 
 
 def ours_prints(server, database: str, asked: list[Asked], *first: str) -> list[Printed]:
@@ -68,7 +68,7 @@ def _ours(conn, one: Asked) -> Printed:
         return Printed("", error.message)
     except psycopg.Error as error:
         return Printed("", error.diag.message_primary)
-    return Printed(as_psql(listings))
+    return Printed(_same(as_psql(listings)))
 
 
 def as_psql(listings: list[Listing]) -> str:
@@ -93,6 +93,11 @@ def difference(asked: Asked, ours: Printed, psql: Printed) -> str | None:
         if mine != theirs:
             return f"{asked}: {mine!r}, and of psql {theirs!r}"
     return f"{asked}: {ours.text[-200:]!r} ends sooner or later than {psql.text[-200:]!r}"
+
+
+def _same(text: str) -> str:
+    """Return what does not depend on which of the server's slots a session has."""
+    return re.sub(r"pg_(toast_)?temp_\d+", r"pg_\1temp_N", text)
 
 
 def _error(text: str) -> str:

@@ -111,6 +111,8 @@ SHADOWED = ("name", "oid", '"char"', "text", "int2", "int4", "bool")
 def hostile(make_server):
     """A server with a database of names that nobody would choose; of its own, for the roles are the server's."""
     server = make_server()
+    if not (server.bin / "psql").exists():
+        pytest.skip("these binaries have no psql")
     with psycopg.connect(server.conninfo(), autocommit=True) as conn:
         conn.execute("create database hostile template template0")
     with psycopg.connect(server.conninfo("hostile"), autocommit=True) as conn:
@@ -129,7 +131,10 @@ def test_names_that_nobody_would_choose_are_found_as_psql_finds_them(hostile):
         for name in NAMES
         if _comparable(one.command, name)
     ]
-    found = compared(hostile, "hostile", [*plain, *named], PATH, TEMPORARY)
+    asked = [*plain, *named]
+    # a session with a temporary table leaves a schema behind, and the next session might see it
+    compared(hostile, "hostile", [one for one in asked if one.command == "dn"], PATH)
+    found = compared(hostile, "hostile", [one for one in asked if one.command != "dn"], PATH, TEMPORARY)
     assert found["with_rows"] > 400
 
 
