@@ -110,10 +110,21 @@ class Completing:
         found = notebook_names.suggestions(text, cursor, self._names())
         if found is not None:
             return found
+        catalog = self._catalog(connection)
+        if "\\" in text and (commands := self._of_command(text, cursor, catalog, connection)) is not None:
+            return commands
         named = tuple(
             Suggestion(name, "parameter", notebook_names.named(value, name)) for name, value in self._names().items()
         )
-        return complete(text, cursor, self._catalog(connection), names=named)
+        return complete(text, cursor, catalog, names=named)
+
+    def _of_command(self, text: str, cursor: int, catalog: Catalog, connection: str | None) -> Suggestions | None:
+        from tusk_jupyter.magics import backslash_words
+
+        def names(kind: str, typed: str) -> tuple[Suggestion, ...]:
+            return self._relations(kind, typed, connection)
+
+        return backslash_words.suggestions(text, cursor, catalog, names)
 
     def _relations(self, kind: str, typed: str, connection: str | None) -> tuple[Suggestion, ...]:
         """Return the names of the database that a word of a line may become, with what is typed of their schema."""
@@ -121,7 +132,7 @@ class Completing:
         found = complete(before + typed, len(before + typed), self._catalog(connection))
         qualifier = typed[: max(0, found.start - len(before))]
         items = (item for item in found.items if item.kind in _KINDS[kind])
-        return tuple(replace(item, text=qualifier + item.text) for item in items)
+        return tuple(replace(item, text=qualifier + item.text.removesuffix("(")) for item in items)
 
     def _catalog(self, name: str | None) -> Catalog:
         """Return what is known of a database by now; nothing of one that is not connected."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.magics import line_choices, notebook_names
+from tusk_jupyter.magics import backslash_words, line_choices, notebook_names
 from tusk_jupyter.magics.options import unquoted
 from tusk_jupyter.queries import backslash
 from tusk_jupyter.queries.backslash import Called
@@ -49,6 +49,8 @@ def of_sql(text: str, cursor: int, names: Mapping[str, object], catalog: Catalog
         if placeholder.name in names:
             said = notebook_names.named(names[placeholder.name], placeholder.name)
         return shown(SheetView(f":{placeholder.name}", "parameter", (said,)))
+    if "\\" in text and (command := backslash_words.help_of(text, cursor)) is not None:
+        return shown(SheetView(command[0], "command", (command[1],)))
     start, end = _statement(text, cursor)
     sheet = inspection.inspect(text[start:end], cursor - start, catalog)
     return shown(_view(sheet)) if sheet is not None else None
