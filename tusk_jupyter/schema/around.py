@@ -63,17 +63,16 @@ class _Question:
 
 # of these another session holds, or waits for, a lock that a size would wait for
 _LOCKED = (
-    " left join (select distinct coalesce(i.indrelid, l.relation) as locked from pg_catalog.pg_locks l"
-    " left join pg_catalog.pg_index i on i.indexrelid = l.relation"
+    "c.oid = any (array(select coalesce(li.indrelid, l.relation) from pg_catalog.pg_locks l"
+    " left join pg_catalog.pg_index li on li.indexrelid = l.relation"
     " where l.mode = 'AccessExclusiveLock' and l.pid <> pg_catalog.pg_backend_pid()"
-    " and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())"
-    ") held on held.locked = {}.oid"
+    " and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())))"
 )
 _LEAVES = (
     "from pg_catalog.pg_partition_tree(c.oid) p join pg_catalog.pg_class leaf on leaf.oid = p.relid where p.isleaf"
 )
 _SIZE = (
-    "case when held.locked is not null then null"
+    f"case when {_LOCKED} then null"
     f" when c.relkind = 'p' then (select pg_catalog.sum(pg_catalog.pg_total_relation_size(p.relid)) {_LEAVES})"
     " when c.relkind = 'r' or c.relkind = 'm' then pg_catalog.pg_total_relation_size(c.oid) end"
 )
@@ -93,7 +92,7 @@ _TABLES = _Question(
         Field("size", "bytes", _SIZE),
         Field("comment", "text", "pg_catalog.obj_description(c.oid, 'pg_class')"),
     ),
-    f"pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace{_LOCKED.format('c')}",
+    "pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
     Matched("c.relname", "n.nspname"),
     "n.nspname, c.relname",
     "table",
@@ -190,7 +189,7 @@ _SCHEMAS = (
     Field(
         "size",
         "bytes",
-        "coalesce(pg_catalog.sum(case when held.locked is null and (c.relkind = 'r' or c.relkind = 'm')"
+        f"coalesce(pg_catalog.sum(case when not {_LOCKED} and (c.relkind = 'r' or c.relkind = 'm')"
         " then pg_catalog.pg_total_relation_size(c.oid) end), 0)",
     ),
     Field(
@@ -209,7 +208,7 @@ def schemas(ask: Ask) -> Around:
     rows = ask_qualified(
         ask,
         f"select {fields} from pg_catalog.pg_namespace n"
-        f" left join pg_catalog.pg_class c on c.relnamespace = n.oid{_LOCKED.format('c')}"
+        f" left join pg_catalog.pg_class c on c.relnamespace = n.oid"
         f" where {' and '.join(OWN)} group by n.oid, n.nspname, n.nspowner order by n.nspname",
     )
     return Around(_SCHEMAS, tuples(rows))
@@ -223,7 +222,7 @@ _INDEXES = (
         "columns",
         "text",
         "(select pg_catalog.string_agg("
-        "case when held.locked is null then pg_catalog.pg_get_indexdef(i.indexrelid, k, true) else a.attname end"
+        f"case when {_LOCKED} then a.attname else pg_catalog.pg_get_indexdef(i.indexrelid, k, true) end"
         " || case when (i.indoption[k operator(pg_catalog.-) 1] operator(pg_catalog.&) 1::pg_catalog.int2) = 1"
         " then ' DESC' else '' end, ', ' order by k) from pg_catalog.generate_series(1, i.indnkeyatts) k"
         " join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid and a.attnum = k)",
@@ -232,7 +231,7 @@ _INDEXES = (
     Field("unique", "flag", "i.indisunique"),
     Field("primary", "flag", "i.indisprimary"),
     Field("valid", "flag", "i.indisvalid"),
-    Field("size", "bytes", "case when held.locked is null then pg_catalog.pg_relation_size(x.oid) end"),
+    Field("size", "bytes", f"case when not {_LOCKED} then pg_catalog.pg_relation_size(x.oid) end"),
     Field("scans", "number", "s.idx_scan"),
 )
 # statistics have it since PostgreSQL 16
@@ -240,14 +239,12 @@ _LAST_USED = Field(
     "last_used", "time", "pg_catalog.to_char(s.last_idx_scan at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
 )
 _LAST_USED_SINCE = 160_000
-_DEFINITION = Field(
-    "definition", "text", "case when held.locked is null then pg_catalog.pg_get_indexdef(i.indexrelid) end"
-)
+_DEFINITION = Field("definition", "text", f"case when not {_LOCKED} then pg_catalog.pg_get_indexdef(i.indexrelid) end")
 _INDEXED = (
     "pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid"
     " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
     " join pg_catalog.pg_class x on x.oid = i.indexrelid join pg_catalog.pg_am am on am.oid = x.relam"
-    f" left join pg_catalog.pg_stat_all_indexes s on s.indexrelid = x.oid{_LOCKED.format('c')}"
+    " left join pg_catalog.pg_stat_all_indexes s on s.indexrelid = x.oid"
 )
 
 
