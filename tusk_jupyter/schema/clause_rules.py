@@ -63,7 +63,8 @@ def _from(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
     last = tail[-1].word if tail else ""
     kind = items[0].word
     if not tail or last in {",", "LATERAL", "ONLY", "JOIN"}:
-        first = [Want("related")] if clause == "JOIN" or last == "," else []
+        conditional = clause == "JOIN" and not _is_bare(items, tail)
+        first = [Want("related", ("on",) if conditional else ())] if clause == "JOIN" or last == "," else []
         if kind == "DELETE" and not any(item.word == "USING" for item in items):
             return [Want("relations", _WRITABLE), keywords("only")]
         rest = [Want("set functions"), keywords("lateral", "only", "rows from (")]
@@ -71,8 +72,7 @@ def _from(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
     if last == "AS":
         return []
     if clause == "JOIN":
-        at = len(items) - len(tail) - 1
-        if not {"CROSS", "NATURAL"}.isdisjoint(item.word for item in items[max(0, at - 3) : at]):
+        if _is_bare(items, tail):
             return [keywords(*followers.AFTER["FROM"])]
         return [Want("joins"), keywords(*followers.AFTER["JOIN"])]
     if kind == "DELETE":
@@ -80,6 +80,12 @@ def _from(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want
     if kind == "MERGE":
         return [Want("joins"), keywords("on", "as")]
     return [keywords(*followers.AFTER["FROM"])]
+
+
+def _is_bare(items: Sequence[Item], tail: Sequence[Item]) -> bool:
+    """Return whether the JOIN before ``tail`` takes no condition."""
+    at = len(items) - len(tail) - 1
+    return not {"CROSS", "NATURAL"}.isdisjoint(item.word for item in items[max(0, at - 3) : at])
 
 
 def _on(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:

@@ -72,8 +72,7 @@ def _conditions(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     new, others = joined
     for old in reversed(others):
         for pairs in _pairs(ground, new, old):
-            glue = f" {ground.word('and')} "
-            text = glue.join(f"{ground.name(a, new.called)} = {ground.name(b, old.called)}" for a, b in pairs)
+            text = _condition(ground, pairs, new.called, old.called)
             before = f"{ground.word('on')} " if detail else ""
             how = ground.match(before + text)
             if how == PREFIX:
@@ -117,23 +116,33 @@ def _using(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
 
 
 def _related(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
-    """Yield the tables that foreign keys tie to those in scope."""
-    del detail
+    """Yield the tables that foreign keys tie to those in scope; with ``detail``, behind them the joins as a whole."""
     if ground.cursor.qualifier or not ground.path:
         return
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
+    joins: list[Candidate] = []
     for source in ground.path[0].sources:
         relation = relation_of(source, list(ground.path), ground.catalog)
-        for key in foreign_keys(ground, relation) if relation is not None else ():
-            own, target = (key.schema, key.relation), (key.target_schema, key.target)
-            schema, name = target if relation is not None and own == (relation.schema, relation.name) else own
+        for key in foreign_keys(ground, relation) if relation is not None and source.called else ():
+            is_own = relation is not None and (key.schema, key.relation) == (relation.schema, relation.name)
+            schema, name = (key.target_schema, key.target) if is_own else (key.schema, key.relation)
             how = ground.match(name)
-            if how is None or (schema, name) in seen:
+            if how is None:
                 continue
-            seen.add((schema, name))
             shown = (found := ground.catalog.relation(name)) is not None and found.schema == schema
             text = ground.name(name, None if shown else schema)
-            yield Candidate(how, text, "table", f"{', '.join(key.columns)} → {key.target}")
+            if text not in seen:
+                seen.add(text)
+                yield Candidate(how, text, "table", f"{', '.join(key.columns)} → {key.target}")
+            ours, theirs = (key.columns, key.target_columns) if is_own else (key.target_columns, key.columns)
+            if not ground.cursor.quote and name != source.called:
+                condition = _condition(ground, tuple(zip(theirs, ours, strict=False)), name, source.called)
+                joins.append(Candidate(how, f"{text} {ground.word('on')} {condition}", "join"))
+    yield from joins if detail else ()
+
+
+def _condition(ground: Ground, pairs: Pairs, new: str, old: str) -> str:
+    return f" {ground.word('and')} ".join(f"{ground.name(a, new)} = {ground.name(b, old)}" for a, b in pairs)
 
 
 OFFERS: dict[str, Callable[[Ground, tuple[str, ...]], Iterator[Candidate]]] = {
