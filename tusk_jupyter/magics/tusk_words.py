@@ -14,6 +14,7 @@ from tusk_jupyter.magics.tusk_connections import ACTIONS
 from tusk_jupyter.magics.tusk_describe import DDL_OPTIONS, DESCRIBE_OPTIONS
 from tusk_jupyter.magics.tusk_history import CLEAR_OPTIONS, HISTORY_OPTIONS, SAVE_OPTIONS
 from tusk_jupyter.magics.tusk_listen import LISTEN_OPTIONS
+from tusk_jupyter.magics.tusk_looking import LOOK_OPTIONS
 from tusk_jupyter.magics.tusk_password import PASSWORD_OPTIONS
 from tusk_jupyter.magics.tusk_preferences import RESET
 from tusk_jupyter.magics.tusk_transfer import EXPORT_OPTIONS, IMPORT_OPTIONS
@@ -52,6 +53,7 @@ _TAKES = {
     "indexes": ("relation",),
     "load": ("source",),
     "password": ("role",),
+    "refresh": ("active",),
     "rerun": ("statement",),
     "set": ("preference",),
     "snippet": ("snippet",),
@@ -65,15 +67,21 @@ _OPTIONS = {
     "connections import": IMPORT_OPTIONS,
     "ddl": DDL_OPTIONS,
     "describe": DESCRIBE_OPTIONS,
+    "find": LOOK_OPTIONS,
+    "functions": LOOK_OPTIONS,
     "history": HISTORY_OPTIONS,
     "history clear": CLEAR_OPTIONS,
+    "indexes": LOOK_OPTIONS,
     "listen": LISTEN_OPTIONS,
     "load": LOAD_OPTIONS,
     "password": PASSWORD_OPTIONS,
+    "schemas": LOOK_OPTIONS,
     "snippet save": SAVE_OPTIONS,
+    "tables": LOOK_OPTIONS,
     "watch": WATCH_OPTIONS,
 }
 _USAGE = re.compile(r"``%tusk ([^`]*)``:?\s*(.*)")
+_ANY_NUMBER = ("ddl", "describe")
 _COLORED = ("connections color", "connections group color")
 
 
@@ -107,6 +115,8 @@ def takes(words: Sequence[str]) -> str:
         kinds, position = _TAKES[pair], len(words) - 2
     else:
         kinds, position = _TAKES.get(words[0], ()), len(words) - 1
+        if words[0] in _ANY_NUMBER:
+            position = 0
     return kinds[position] if position < len(kinds) else ""
 
 
