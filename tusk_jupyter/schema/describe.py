@@ -1,8 +1,17 @@
 r"""``\d[S+] PATTERN``: everything that psql says of each relation that a pattern matches, field by field.
 
+pgspecial, which shows ``\d`` in pgcli, was measured against psql 15 and is not used. Of the 968 relations that
+PostgreSQL's regression suite leaves, version 2.2.1 agrees with psql's ``\d+`` on none: it has one column «Modifiers»
+where psql has Collation, Nullable and Default, a sequence's rows instead of its parameters, no partitions,
+publications, statistics or access method; the footers alone agree on 274. It puts a name between quotes without
+doubling those that are in it, so that a name can be a statement. It needs click, sqlparse and a cursor of the session.
+What is here agrees on all of them, and on catalogs and TOAST tables too (1,868 relations, with ``+`` and without), in
+a sixth of psql's time: 19 statements take 1 s where psql takes some ten for each relation, and 6 s.
+
 The matching relations are found first; then each kind of fact is asked once for all of them
 (:mod:`~tusk_jupyter.schema.describe_sql`), and only then put together. Headers, titles and footers are psql's, because
-they are what people know and search for. Where psql prints nothing a cell is None, but for ``Nullable``. What differs
+they are what people know and search for. (psql 17 and 18 have no word for the replica identity NOTHING and print
+``???``; here it is said on every version.) Where psql prints nothing a cell is None, but for ``Nullable``. What differs
 between the versions of psql is as the psql of the server's own version has it.
 """
 
