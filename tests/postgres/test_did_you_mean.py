@@ -1,11 +1,13 @@
 """Did you mean, in the panel: what a cell shows when a name is wrong, and how often what it shows is right.
 
-The last test runs the whole set of ``tests/mistakes`` through cells. On the half that no rule was made for, 147 of 148
-corrections are shown, and of 100 suggestions 2 are wrong; most of these are near names that a reader might take as well.
+The last test runs the whole set of ``tests/mistakes``, which was written before the rules were, by the same hand. On the
+half that no rule was made for, 146 of 148 corrections are shown, 3 of 167 suggestions are wrong, and 2 of 108 statements
+for which nothing is right have one (117 of 118, none of 124, none of 123 on the other half).
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 
@@ -160,7 +162,7 @@ def roles(server):
 
 
 @pytest.mark.timeout(300)
-def test_how_often_a_suggestion_is_right(reading, roles, tusk, server, databases, record_property):
+def test_how_often_a_suggestion_is_right(reading, roles, tusk, server, databases):
     import psycopg
 
     tallies = {"made for": Tally(), "held out": Tally()}
@@ -177,7 +179,7 @@ def test_how_often_a_suggestion_is_right(reading, roles, tusk, server, databases
             tallies["held out" if mistake.held_out else "made for"].add(mistake, caught.value)
         tusk.connections.disconnect(schema)
         databases.give_back(name)
-    record_property("did you mean", repr(tallies))
+    logging.getLogger("tests").warning("%s", tallies)  # pytest -rP shows it
     for tally in tallies.values():
         assert tally.wanted >= 100
         assert tally.traps >= 100

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from tusk_jupyter.advice import identifier
 from tusk_jupyter.schema import scope
 from tusk_jupyter.schema.outputs import columns_of, relation_of
-from tusk_jupyter.schema.suggest_names import NUMBER, SHORTENED, SLIP, SLIPS, SQUASHED, Near, nearest, nearness
+from tusk_jupyter.schema.suggest_names import NUMBER, SHORTENED, SLIP, SLIPS, SQUASHED, Near, nearest, nearness, sheet
 from tusk_jupyter.schema.suggest_words import Part, Refused, Suggested, chain_at, chains_named, replaced
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _DROPPED = re.compile(r"\s*(?:drop|alter)\s+(\w+)", re.IGNORECASE)
 _SYSTEM = ("pg_", "information_schema")
 _FEW = 3
 _FAR = Near(SLIPS)
+_SHEETS: WeakKeyDictionary[Catalog, dict[str, str]] = WeakKeyDictionary()
 
 
 def relation(refused: Refused, catalog: Catalog) -> Suggested | None:
@@ -168,11 +170,12 @@ def _everywhere(catalog: Catalog, name: str) -> list[Relation]:
     ]
 
 
-def _names(catalog: Catalog, schema: str, name: str) -> Iterable[str]:
-    """Return the names of a schema's relations; of the system's only where such a one is meant."""
-    if schema == "pg_catalog" and not name.startswith("pg_"):
-        return ()
-    return catalog.by_schema.get(schema, {})
+def _sheet(catalog: Catalog, schema: str) -> str:
+    """Return the names of a schema's relations, kept with the catalog."""
+    kept = _SHEETS.setdefault(catalog, {})
+    if schema not in kept:
+        kept[schema] = sheet(catalog.by_schema.get(schema, {}))
+    return kept[schema]
 
 
 def _near_in(
@@ -186,7 +189,7 @@ def _near_in(
 ) -> str | None:
     """Return the relation of one of these schemas that was meant, or one of ``more`` names."""
     own = set(more)
-    names = [one for schema in schemas for one in _names(catalog, schema, name)]
+    sheets = [_sheet(catalog, schema) for schema in schemas if schema != "pg_catalog" or name.startswith("pg_")]
 
     def is_one(found: str) -> bool:
         near = nearness(name, found)
@@ -197,7 +200,7 @@ def _near_in(
             for schema in schemas
         )
 
-    return nearest(name, [*own, *names], at_most=at_most, accept=is_one)
+    return nearest(name, own, at_most=at_most, accept=is_one, sheets=sheets)
 
 
 def _qualifier(chain: Sequence[Part], path: Sequence[Query], catalog: Catalog) -> Suggested | None:
