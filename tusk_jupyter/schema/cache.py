@@ -226,6 +226,8 @@ class SchemaCache:
 
     def read_with(self, ask: Ask) -> Catalog:
         """Read what is due with ``ask``; what is known grows part by part."""
+        from tusk_jupyter.schema.finding import prepare
+
         with self._lock:
             wanted, due, self._due = self._wanted, self._due, changes.NOTHING
         before = self._known[0]
@@ -233,6 +235,7 @@ class SchemaCache:
         began = time.monotonic()
         try:
             for catalog, found in self._parts(ask, due):
+                prepare(catalog)  # here, where no key press waits for it
                 if not self._stopped:
                     self._known = (catalog, found)
         except BaseException:

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from tusk_jupyter.schema.packed import Relations
+from tusk_jupyter.schema.packed import Relations, relkind
 from tusk_jupyter.schema.quoting import Taken, taken
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Shelf:
         self._relations = relations
         self._sorted = sorted(relations)
         packed = relations.facts if isinstance(relations, Relations) else None
-        self._kinds = [packed[name][0] if packed is not None else relations[name].relkind for name in self._sorted]
+        self._kinds = [
+            relkind(packed[name]) if packed is not None else relations[name].relkind for name in self._sorted
+        ]
         self._by_kind: dict[str, list[str]] = {}
         for name, kind in zip(self._sorted, self._kinds, strict=True):
             self._by_kind.setdefault(kind, []).append(name)
