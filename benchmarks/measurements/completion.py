@@ -2,9 +2,9 @@
 
 The catalog is made, not read: what is measured is what a key press waits for. Everyone gets the same names and texts,
 and is called as its front end calls it: ours by ``complete``, pgcli's completer by ``get_completions`` of a document.
-Each text is asked five times and the fastest counts, in processor time of the thread, since nobody waits for anything
-else; the figures are the median and the worst over the texts. pgcli
-lives in the peers' environment and has none of our catalog's comments and constraints to carry.
+Each text is asked five times, or until a second is spent, and the fastest counts, in processor time of the thread:
+nobody waits for anything else. The figures are the median and the worst over the texts. pgcli lives in the peers'
+environment and has none of our catalog's comments and constraints to carry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The child of the completion benchmark: a made-up database for one completer, then every text five times."""
+"""The child of the completion benchmark: a made-up database for one completer, then every text five times.
+
+Or fewer, once a second has gone into it.
+"""
 
 import json
 import random
@@ -14,7 +17,7 @@ COLUMNS = {
     "updated_at": "timestamp with time zone", "status": "text", "amount": "numeric(10,2)", "note": "text",
     "kind": "text", "region": "text", "code": "text",
 }  # fmt: skip
-TIMES = 5
+TIMES, ENOUGH_S = 5, 1.0
 
 
 def relations(count: int) -> Iterator[tuple[str, str]]:
@@ -38,20 +41,20 @@ def ours(count: int) -> tuple[Callable[[str, int], int], float]:
     from tusk_jupyter.schema.catalog import Catalog, Column, Schema, pack
     from tusk_jupyter.schema.completion import complete
     from tusk_jupyter.schema.finding import prepare
-    from tusk_jupyter.schema.packed import Facts, Keys, Relations
+    from tusk_jupyter.schema.packed import Keys, Relations
 
     packed = pack(Column(name, kind) for name, kind in COLUMNS.items())
-    facts: dict[str, dict[str, Facts]] = {}
+    facts: dict[str, dict[str, str]] = {}
     oids = {}
     for oid, (schema, name) in enumerate(relations(count)):
-        facts.setdefault(schema, {})[name] = ("r", oid, "", None, 0, None, "arwd")
+        facts.setdefault(schema, {})[name] = f'r{oid} ["",null,0,null,"arwd"]'
         oids[schema, name] = oid
     columns = dict.fromkeys(range(count), packed)
     keys, targets = {}, {}
     for own, target in references(count):
         key = ["customer_fk", "f", ["customer_id"], "", *target, ["id"]]
         keys[oids[own]] = json.dumps([*own, [key]])
-        targets[oids[own]] = (oids[target],)
+        targets[oids[own]] = str(oids[target])
     catalog = Catalog(
         schemas={name: Schema(name) for name in facts},
         by_schema={name: Relations(name, some, columns) for name, some in facts.items()},
@@ -91,8 +94,8 @@ def main() -> None:
     for marked in job["texts"]:
         cursor = marked.index("|")
         text = marked.replace("|", "")
-        taken = []
-        for _ in range(TIMES):
+        taken: list[float] = []
+        while len(taken) < TIMES and sum(taken) < ENOUGH_S:
             start = time.thread_time()
             complete(text, cursor)
             taken.append(time.thread_time() - start)
