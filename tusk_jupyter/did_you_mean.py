@@ -26,7 +26,7 @@ def complete(error: TuskError, execution: Execution, catalog: Catalog, doubtful:
 
     :param doubtful: names that the open transaction has to do with: of those the catalog knows no more than before it.
     """
-    if error.diag is None or error.sqlstate is None or error.correction is not None:
+    if error.diag is None or error.sqlstate is None:
         return
     from tusk_jupyter.schema.suggest import CODES
 
@@ -50,7 +50,8 @@ def _complete(
     found = suggest(refused, catalog, doubtful)
     if found is None:
         return
-    error.advice = found.advice or error.advice
+    if found.advice is not None:  # an edit that goes with other words is not this one's
+        error.advice, error.correction = found.advice, None
     if is_internal:
         return
     if error.place is None:
