@@ -101,7 +101,7 @@ def nearness(name: str, candidate: str) -> Near | None:
     typed, there = _plain(name), _plain(candidate)
     if typed.folded == there.folded:
         return Near(CASE)
-    if typed.digits != there.digits or typed.edges != there.edges:
+    if not typed.words or not there.words or typed.digits != there.digits or typed.edges != there.edges:
         return None
     if typed.squashed == there.squashed:
         single = any(len(word) == 1 for word in (*typed.words, *there.words))

@@ -42,6 +42,7 @@ FAR = [
     ("country", "count"), ("explain", "exp"), ("test", "text"), ("sin", "sun"), ("ran", "rank"), ("_name", "name"),
     ("name_customer", "customer_name"), ("old_orders", "orders"), ("status", "statu_s"), ("a", "b"), ("", "x"),
     ("name", "name"), ("net_price", "get_price"), ("very", "every"),
+    ("  ", ""),
 ]  # fmt: skip
 
 
