@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tusk_jupyter.errors import Diagnostic
 
 _BEFORE_TABLE = {"from", "join", "into", "update", "table", "only", "truncate", "on", "using", "references", "view"}
-_QUOTED_VALUE = {"=", "<>", "!=", "<", ">", "<=", ">=", "(", ",", "like", "ilike", "in", "values", "||", "then", "else"}
+_COMPARED = {"=", "==", "<>", "!=", "<", ">", "<=", ">=", "~", "~*", "!~", "!~*", "~~", "like", "ilike", "between"}
+_QUOTED_VALUE = {*_COMPARED, "(", ",", "in", "values", "||", "then", "else"}
 
 
 def place_in(diag: Diagnostic, statement: str) -> Place | None:
@@ -40,14 +41,25 @@ def column(diag: Diagnostic, statement: str) -> Slip | str | None:
     if place.word(1).startswith("#"):
         return "A comment begins with `--`, or stands in `/* … */`."
     if at.kind == "quoted" and place.next() != "." and place.word(1) in _QUOTED_VALUE:
-        meant = literal(at.text)
-        said = f"Double quotes name a column. A text is written {code(meant)}."
-        return replaced(said, at, at, meant) if len(meant) >= len(at.text) else said
+        return _text(place, at)
     if at.lower in VALUES and place.next() not in {".", "("}:
         return replaced(f"PostgreSQL writes `{VALUES[at.lower]}` for {code(at.text)}.", at, at, VALUES[at.lower])
     if at.kind == "quoted" and at.text != at.lower:
         return f"A quoted name keeps its capitals. If it was created without quotes, write {code(at.lower[1:-1])}."
     return _folded(place, "`select * from the_table limit 0` shows the columns.")
+
+
+def _text(place: Place, at: Token) -> Slip | str:
+    """Return that a name in double quotes is to be a text; behind ``==`` both are corrected at once."""
+    meant = literal(at.text)
+    said = f"Double quotes name a column. A text is written {code(meant)}."
+    first = at
+    if place.word(1) == "==":
+        said += " PostgreSQL compares with a single `=`."
+        between = place.statement[place.before[-1].end : at.start]
+        if "\n" not in between:
+            first, meant = place.before[-1], f"={between}{meant}"
+    return replaced(said, first, at, meant) if len(meant) >= len(at.text) else said
 
 
 def table(diag: Diagnostic, statement: str) -> Slip | str | None:

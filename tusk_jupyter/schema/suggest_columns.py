@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tusk_jupyter.advice import identifier
+from tusk_jupyter.errors import Correction
 from tusk_jupyter.schema import scope
 from tusk_jupyter.schema.nesting import words
 from tusk_jupyter.schema.outputs import columns_of
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.schema.catalog import Catalog, Relation
     from tusk_jupyter.schema.scope import Query, Source
+    from tusk_jupyter.schema.suggest_words import Level
 
-_COMPARED = words("= <> != < > <= >= like ilike ~~ ~~* then else")
+_COMPARED = words("= == <> != < > <= >= like ilike ~~ ~~* ~ ~* !~ !~* between then else")
 _LISTED = words("in values any all")
 _FEW = 2
 _FAR = Near(SLIPS)
@@ -81,7 +83,7 @@ def _bare(
     is_known = all(one.columns is not None for one in seen)
     near = _near_column(part, seen, path, merged=level is not None and level.before == "USING") if is_known else None
     if part.is_quoted and is_value and (near is None or _nearness(part, near[0]) > Near(CASE)):
-        return _text(part)
+        return _text(part, refused.statement, level)
     if near is not None and _nearness(part, near[0]) <= Near(SQUASHED):
         return _renamed(part, *near)
     if not is_known:
@@ -128,10 +130,14 @@ def _renamed(part: Part, name: str, source: Source | None) -> Suggested:
     return Suggested(where, part.start, replaced([part], new))
 
 
-def _text(part: Part) -> Suggested | None:
+def _text(part: Part, statement: str, level: Level | None) -> Suggested | None:
     if "\n" in part.name or len(part.name) > 60:  # noqa: PLR2004 a line of advice
         return None
     literal = "'{}'".format(part.name.replace("'", "''"))
+    before = level.items[level.at - 1] if level is not None and level.word(1) == "==" else None
+    between = statement[before.end : part.start] if before is not None else "\n"
+    if before is not None and "\n" not in between:
+        return Suggested(None, part.start, Correction(before.start, part.end, f"={between}{literal}"))
     return Suggested(None, part.start, replaced([part], literal))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusk_jupyter.advice import advice_for, condition_name
+from tusk_jupyter.advice import advice_for, advise, condition_name
 from tusk_jupyter.advice.foreign_words import FUNCTIONS
 from tusk_jupyter.advice.sqlstates import CLASSES
 from tusk_jupyter.advice.texts import BY_CLASS, BY_CODE, OTHER
@@ -55,6 +55,26 @@ def test_advice_is_one_or_two_short_sentences(text):
     assert text.count("`") % 2 == 0
     assert len(re.findall(r"[a-z`)]\. [A-Z`]", text)) <= 2
     assert "  " not in text
+
+
+@pytest.mark.parametrize(
+    ("marked", "corrected"),
+    [
+        ('select * from t where name == ¦"United Air Lines Inc."', "select * from t where name = 'United Air Lines Inc.'"),
+        ('select * from t where name==¦"UA"', "select * from t where name='UA'"),
+        ('select * from t where name = ¦"It\'s"', "select * from t where name = 'It''s'"),
+        ('select * from t where name !~ ¦"United"', "select * from t where name !~ 'United'"),
+        ('select * from t where name in (¦"U A")', "select * from t where name in ('U A')"),
+        ('select * from t where name ==\n¦"U A"', "select * from t where name ==\n'U A'"),
+    ],
+)
+def test_a_value_in_double_quotes_is_a_text(marked, corrected):
+    position, statement = marked.index(CARET) + 1, marked.replace(CARET, "")
+    said = advise("42703", Diagnostic(statement_position=position), statement=statement)
+    assert said.advice.startswith("Double quotes name a column. A text is written `'")
+    assert ("single `=`" in said.advice) is ("==" in statement)
+    edit = said.correction
+    assert statement[: edit.start] + edit.replacement + statement[edit.end :] == corrected
 
 
 @pytest.mark.parametrize("code", [None, ""])
