@@ -178,6 +178,19 @@ def _operator(place: Place) -> Slip | str | None:
     return None
 
 
+def _backslash(place: Place) -> Slip | None:
+    """A backslash where psql would see no command either: in the middle of a statement, or at the end of a line."""
+    at = place.at
+    if at is None or not at.text.startswith("\\"):
+        return None
+    said = "psql's commands begin a line, or stand behind a statement, as in `\\d NAME`; `\\?` lists them."
+    rest = place.statement[at.start + 1 :]
+    if place.before and not place.opens_line and not rest.partition("\n")[0].strip():
+        said = f"A statement goes on over its lines without a `\\`. {said}"
+        return Slip(said, Correction(at.start, at.start + 1, ""))
+    return Slip(said)
+
+
 def _words(place: Place) -> Slip | None:
     at, following = place.at, place.after[0] if place.after else None
     if at is None or not place.before:
@@ -219,6 +232,7 @@ OTHERS: tuple[Callable[[Place], Slip | str | None], ...] = (
     _insert_of_mysql,
     _command,
     _alteration,
+    _backslash,
     _operator,
     _words,
     _clauses,

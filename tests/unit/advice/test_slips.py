@@ -10,6 +10,9 @@ from tusk_jupyter.advice.slips import slip
 CARET = "¦"  # where PostgreSQL 15 puts it
 
 
+COMMANDS = "psql's commands begin a line, or stand behind a statement, as in `\\d NAME`; `\\?` lists them."
+
+
 def ask(marked):
     found = slip(marked.replace(CARET, ""), marked.index(CARET) + 1)
     return found and found.advice
@@ -20,6 +23,11 @@ def ask(marked):
     [
         ("select a, ¦from t", "The comma before `from` is one too many."),
         ("select a, b, ¦where a=1", "The comma before `where` is one too many."),
+        ("¦\\", COMMANDS),
+        ("select 1 ¦\\ 2", COMMANDS),
+        ("select 1\n  ¦\\", COMMANDS),
+        ("select 1, ¦\\\n  2", f"A statement goes on over its lines without a `\\`. {COMMANDS}"),
+        ("select 1 ¦\\  ", f"A statement goes on over its lines without a `\\`. {COMMANDS}"),
         ("select a b ¦c from t", "A comma is missing: in `a b`, the second names the first."),
         ("values (1,2,¦)", "The comma before `)` is one too many, or a value is missing."),
         ("create table x (a int,¦)", "The comma before `)` is one too many."),
@@ -193,6 +201,12 @@ def test_a_slip_is_named(marked, advice):
 )
 def test_no_guess_is_made_where_several_things_can_be_meant(marked):
     assert ask(marked) is None
+
+
+def test_a_backslash_at_the_end_of_a_line_is_taken_away():
+    edit = slip("select 1, \\\n  2", 11).correction
+    assert (edit.start, edit.end, edit.replacement) == (10, 11, "")
+    assert slip("select 1 \\ 2", 10).correction is None
 
 
 def test_no_text_of_the_statement_is_repeated_that_could_be_a_password():
