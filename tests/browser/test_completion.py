@@ -50,7 +50,7 @@ def test_tab_shows_the_columns_of_the_table(notebook):
     shown = menu.locator(".jp-Completer-match").all_inner_texts()
     assert shown[:5] == ["id", "origin", "dep_delay", "price", "cabin"]
     assert not {"string", "In", "Out", "t"} & set(shown)
-    expect(menu.locator(".jp-Completer-typeExtended").first).to_have_text("column integer")
+    expect(menu.locator(".jp-Completer-typeExtended").first).to_have_text("column")
     light = notebook.screenshot("completion").read_bytes()
     notebook.page.keyboard.type("dep")
     expect(menu.locator(".jp-Completer-match")).to_have_count(1)

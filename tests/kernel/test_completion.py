@@ -105,7 +105,7 @@ def test_tab_in_sql(ready, text, first):
 
 def test_what_is_offered_says_what_it_is(ready):
     (found,) = complete(ready, "%%sql\nselect t.em| from travellers t")["metadata"]["_jupyter_types_experimental"]
-    assert (found["type"], found["signature"]) == ("column text", "text")
+    assert (found["type"], found["signature"]) == ("column", "text")
 
 
 def test_the_order_is_the_engine_s_and_not_the_alphabet_s(ready):

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.magics.completing import Completing
     from tusk_jupyter.magics.places import Kind, Place
-    from tusk_jupyter.schema.suggestions import Suggestion
     from tusk_jupyter.tusk import Tusk
 
 logger = logging.getLogger("tusk_jupyter.completer")
 IDENTIFIER = "tusk_jupyter.completer"
 _PRIORITY = 1000
-_LABEL = 32  # characters of a type: the menu is as wide as its longest line
 _MAGICS = {"sql": "sql", "tsql": "sql", "tusk_line": "tusk", "tusk_connect": "tusk_connect"}
 
 
@@ -85,7 +83,7 @@ class Completer:
             return None
         start, end, items = (found.start, found.end, found.items) if found != () else (cursor, cursor, ())
         experimental = [
-            {"start": start, "end": end, "text": item.text, "type": _label(item), "signature": item.signature}
+            {"start": start, "end": end, "text": item.text, "type": item.kind, "signature": item.signature}
             for item in items
         ]
         return {
@@ -147,10 +145,7 @@ class Completer:
                 return {"completions": [], "suppress": False}
             fragment = context.full_text[reply["cursor_start"] : cursor]
             found = [
-                SimpleCompletion(
-                    one["text"],
-                    type=one["type"] if one["type"].endswith(one["signature"]) else f"{one['type']} {one['signature']}",
-                )
+                SimpleCompletion(one["text"], type=f"{one['type']} {one['signature']}".rstrip())
                 for one in reply["metadata"]["_jupyter_types_experimental"]
             ]
             if not found:
@@ -158,9 +153,3 @@ class Completer:
             return {"completions": found, "matched_fragment": fragment, "ordered": True, "suppress": True}
 
         return matcher
-
-
-def _label(item: Suggestion) -> str:
-    """Return what JupyterLab's menu shows beside a name: it knows the kind, by its first letter, and no signature."""
-    shown = item.kind == "column" and item.signature and len(item.signature) <= _LABEL
-    return f"column {item.signature}" if shown else item.kind
