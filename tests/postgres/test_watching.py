@@ -312,7 +312,7 @@ def test_what_ran_into_a_time_out_says_what_it_waited_for(flight, sessions, cell
     other.execute("create table orders(id int)")
     pid = idle_in(other, "lock table orders")
 
-    for statement in ("set statement_timeout = 700", "set statement_timeout = 0; set lock_timeout = 700"):
+    for statement in ("set statement_timeout = 2000", "set statement_timeout = 0; set lock_timeout = 2000"):
         cells.run(f"%sql {statement}")
         reply = cells.run("%sql select from orders", ok=False)
         facts = dict(reply.exception.facts)
@@ -320,7 +320,7 @@ def test_what_ran_into_a_time_out_says_what_it_waited_for(flight, sessions, cell
             f"a lock on orders, held by pid {pid}, tester (psql), idle in transaction for "
         )
     cells.run("%sql set lock_timeout = 0")
-    reply = cells.run("%%sql --timeout 700ms\nselect from orders", ok=False)
+    reply = cells.run("%%sql --timeout 2s\nselect from orders", ok=False)
     assert dict(reply.exception.facts)["waited for"].startswith("a lock on orders, held by pid")
 
 
