@@ -1,9 +1,9 @@
 """Advice per SQLSTATE: one or two sentences on what to do next, from what is at hand.
 
 Pure and local: the code, the server's fields and the statement, no round trip and no catalog, so that a typed error
-with its advice exists within 10 ms (1 µs from the table, 5 ms with the longest statement that is looked at). What needs
-the catalog (did-you-mean) replaces this advice where it knows better: it is an error's ``advice`` argument, this is its
-default.
+with its advice exists within 10 ms (1 µs from the table, 9 ms at most with the longest statement that is looked at).
+What needs the catalog (did-you-mean) replaces this advice where it knows better: it is an error's ``advice`` argument,
+this is its default.
 
 Server messages are translated, so nothing is decided on them; what one code means is told apart by where in the
 server it was raised. The one exception is 42501, where only the message names

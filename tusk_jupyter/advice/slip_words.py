@@ -6,6 +6,7 @@ The other half of :mod:`tusk_jupyter.advice.slips`, which says what the rules ha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tusk_jupyter.advice.tokens import Token, tokens
@@ -14,7 +15,8 @@ from tusk_jupyter.errors import Correction
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONGEST = 8_000
+LONGEST = 8_000  # characters of a statement that are looked at
+MOST = 1_000  # tokens of it: what a look costs goes by them
 # Words that cannot name a table or a column without quotes
 # (https://www.postgresql.org/docs/current/sql-keywords-appendix.html).
 _RESERVED = (
@@ -74,7 +76,9 @@ def place_of(statement: str, position: int) -> Place | None:
     """Return what stands around a 1-based position, or None if that cannot be known."""
     if len(statement) > LONGEST or position < 1:
         return None
-    found = list(tokens(statement))
+    found = list(islice(tokens(statement), MOST + 1))
+    if len(found) > MOST:
+        return None
     before = [t for t in found if t.start < position - 1]
     rest = found[len(before) :]
     if before and before[-1].end > position - 1:

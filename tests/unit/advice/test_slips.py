@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusk_jupyter.advice.slip_words import LONGEST
+from tusk_jupyter.advice.slip_words import LONGEST, MOST
 from tusk_jupyter.advice.slips import slip
 
 CARET = "¦"  # where PostgreSQL 15 puts it
@@ -215,10 +215,15 @@ def test_no_text_of_the_statement_is_repeated_that_could_be_a_password():
 
 def test_a_statement_that_is_too_long_is_not_looked_at():
     assert slip("select a, " * 1_000_000 + "from t", 10_000_001) is None
-    assert (
-        slip("a, " * (LONGEST // 4) + "from t", 3 * (LONGEST // 4) + 1).advice
-        == "The comma before `from` is one too many."
-    )
+    text = f"'{'x' * (LONGEST - 200)}', "
+    assert slip(f"select {text}from t", len(text) + 8).advice == "The comma before `from` is one too many."
+    assert slip(f"select 'x{text[1:]}{' ' * 200}from t", len(text) + 209) is None
+
+
+def test_a_statement_of_too_many_tokens_is_not_looked_at():
+    names = (MOST - 2) // 2
+    assert slip("a, " * names + "from t", 3 * names + 1).advice == "The comma before `from` is one too many."
+    assert slip("a, " * (names + 1) + "from t", 3 * names + 4) is None
 
 
 @given(st.text(max_size=60), st.integers(-2, 70))
