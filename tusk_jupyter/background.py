@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.pool import ConnectionPool
     from tusk_jupyter.connections.session import Session, Transaction
+    from tusk_jupyter.queries.causes import Origin
     from tusk_jupyter.queries.delivery import Options
     from tusk_jupyter.queries.execution import Execution, Outcome
     from tusk_jupyter.queries.script import Names, Step
@@ -123,9 +124,10 @@ def _refuse(chosen: CellOptions, pool_size: int) -> None:
 def _perform(task: Task, job: Job) -> None:
     """Run it to its end; on its thread."""
     error: TuskError | None = None
+    origins: list[Origin] = []
     try:
         with task.pool.borrow(until=job.is_stopped) as conn:
-            _on(conn, task, job)
+            _on(conn, task, job, origins)
     except StoppedError:
         error = _cancelled(job)
     except PoolTimeout as timeout:
@@ -133,7 +135,7 @@ def _perform(task: Task, job: Job) -> None:
     except TuskError as failed:
         error = failed if not _closed_while_waiting(job) else _cancelled(job)
         # not before its connection was given back: the pool may have no other
-        running.resolve(error, task.connection)
+        running.resolve(error, task.connection, origins[0] if origins else None)
     except BaseException as crash:  # noqa: BLE001 - whoever waits is to hear of it
         error = translate.translate(crash, doing="running a job")
     finally:
@@ -169,7 +171,8 @@ def _let_go(task: Task, job: Job) -> None:
     task.kernel.queries.let_go(job)
 
 
-def _on(conn: psycopg.Connection[object], task: Task, job: Job) -> None:
+def _on(conn: psycopg.Connection[object], task: Task, job: Job, origins: list[Origin]) -> None:
+    """Run it on a connection; ``origins`` is told where an error came from."""
     from tusk_jupyter.connections.session import Session
 
     session = Session(conn, name=task.connection.name, is_direct=task.pool.is_direct)
@@ -180,6 +183,8 @@ def _on(conn: psycopg.Connection[object], task: Task, job: Job) -> None:
         _run(session, task, job)
         left_open = session.transaction
     except TuskError as error:
+        if job.execution is not None:
+            origins.append(running.came_from(job.execution))
         _explain(error, session, task, job.execution)
         raise
     finally:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.backslash import Called
     from tusk_jupyter.queries.binding import Bound
+    from tusk_jupyter.queries.causes import Origin
     from tusk_jupyter.queries.delivery import Delivery, Options
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
@@ -293,16 +294,23 @@ def _ended(
     if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
         if outcome.error is not None:
-            resolve(outcome.error, connection, execution.statement.text if execution is not None else None)
+            resolve(outcome.error, connection, came_from(execution) if execution is not None else None)
 
 
-def resolve(error: TuskError, connection: Connection, statement: str | None = None) -> None:
+def came_from(execution: Execution) -> Origin:
+    """Return where an error of a statement comes from, as it is now, before its session is used again."""
+    from tusk_jupyter.queries import causes
+
+    return causes.origin(execution.session, execution.statement.text)
+
+
+def resolve(error: TuskError, connection: Connection, origin: Origin | None) -> None:
     """Complete an error with what only the server knows by now, asked on another connection."""
     from tusk_jupyter.queries import causes, commit, time_out_sources
 
     commit.resolve(error, connection)
     time_out_sources.resolve(error, connection)
-    causes.resolve(error, connection, statement)
+    causes.resolve(error, connection, origin)
 
 
 def _suggest(kernel: Kernel, connection: Connection, error: TuskError, execution: Execution) -> None:

@@ -333,6 +333,30 @@ def waits(conninfo, pid):
         return conn.execute("select cardinality(pg_blocking_pids(%s)) > 0", [pid]).fetchone()[0]
 
 
+# -- jobs ---------------------------------------------------------------------------------------------------------------
+
+
+def failed_job(cells, script):
+    cells.run(f"job = %sql --bg {script}\njob.wait(30)")
+    return cells.ns["job"].error
+
+
+def test_a_job_s_error_has_its_cause(cells, database):
+    admin(database, "create table t (a int primary key, b text)", "insert into t values (1, 'there')")
+    error = failed_job(cells, "begin; select 1; insert into t values (1, 'mine'); commit")
+    assert error.sqlstate == "23505"
+    assert facts(error)["row there"] == "a = 1, b = there"
+    cells.run("%sql create type mood as enum ('sad', 'Happy')")
+    assert failed_job(cells, "select 'hapy'::mood").advice.startswith("Perhaps you meant `'Happy'`.")
+
+
+def test_a_job_that_is_somebody_else_by_now_is_not_asked_for(trips, database, role):
+    admin(database, f"grant select, insert on trips to {role}")
+    error = failed_job(trips, f"set session authorization {role}; insert into trips values (1, 'a')")
+    assert error.sqlstate == "23505"
+    assert "row there" not in facts(error)
+
+
 # -- bounded ------------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from tusk_jupyter.connections.connection import Connection
+    from tusk_jupyter.connections.session import Session
     from tusk_jupyter.errors import Diagnostic, TuskError
 
 PATIENCE_S = 1.0
@@ -30,6 +31,15 @@ set transaction read only; set local statement_timeout = 700; set local lock_tim
 set local search_path = pg_catalog, pg_temp; set local row_security = off
 """
 _WHO = ("session_authorization", "is_superuser")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The statement, and of its session what is known without asking: a job's session may be gone by then."""
+
+    statement: str
+    backend_pid: int | None
+    who: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +60,21 @@ class Found:
     advice: str | None = None
 
 
-def resolve(error: TuskError, connection: Connection, statement: str | None) -> None:
+def origin(session: Session, statement: str) -> Origin:
+    """Return where an error came from."""
+    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO))
+
+
+def resolve(error: TuskError, connection: Connection, came_from: Origin | None) -> None:
     """Complete an error with what another connection can see of its cause."""
-    look = _look_for(error.sqlstate) if error.diag is not None and statement else None
-    session = connection.live_session
-    if look is None or error.diag is None or session is None:
+    look = _look_for(error.sqlstate) if error.diag is not None else None
+    if look is None or error.diag is None or came_from is None:
         return
-    refused = Refused(error.diag, statement or "", error.transaction is not None, session.backend_pid)
-    who = tuple(session.parameter(name) for name in _WHO)
+    refused = Refused(error.diag, came_from.statement, error.transaction is not None, came_from.backend_pid)
 
     def ask() -> Found | None:
         with connection.pool.borrow(timeout_s=PATIENCE_S) as conn, conn.transaction():
-            if who != tuple(_reported(conn, name) for name in _WHO):
+            if came_from.who != tuple(_reported(conn, name) for name in _WHO):
                 return None
             conn.execute(_CAREFULLY)
             return look(conn, refused)
