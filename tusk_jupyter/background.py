@@ -184,7 +184,7 @@ def _on(conn: psycopg.Connection[object], task: Task, job: Job, origins: list[Or
         left_open = session.transaction
     except TuskError as error:
         if job.execution is not None:
-            origins.append(running.came_from(job.execution))
+            origins.append(running.came_from(task.kernel, task.connection, job.execution))
         _explain(error, session, task, job.execution)
         raise
     finally:

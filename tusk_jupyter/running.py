@@ -294,14 +294,17 @@ def _ended(
     if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
         if outcome.error is not None:
-            resolve(outcome.error, connection, came_from(execution) if execution is not None else None)
+            resolve(
+                outcome.error, connection, came_from(kernel, connection, execution) if execution is not None else None
+            )
 
 
-def came_from(execution: Execution) -> Origin:
+def came_from(kernel: Kernel, connection: Connection, execution: Execution) -> Origin:
     """Return where an error of a statement comes from, as it is now, before its session is used again."""
     from tusk_jupyter.queries import causes
 
-    return causes.origin(execution.session, execution.statement.text)
+    doubtful = kernel.schemas.doubtful(execution.session, connection)
+    return causes.origin(execution.session, execution.statement.text, doubtful)
 
 
 def resolve(error: TuskError, connection: Connection, origin: Origin | None) -> None:

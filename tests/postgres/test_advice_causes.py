@@ -305,6 +305,35 @@ def test_the_column_that_is_too_short(cells):
     assert "column" not in facts(failed(cells, "select 'abcd'::varchar(3) from people where 1 / 0 = 1"))
 
 
+def test_what_a_check_demands(cells, database, role):
+    admin(
+        database,
+        "create table accounts (balance int, constraint positive check (balance >= 0))",
+        "create domain percent as int constraint in_range check (value between 0 and 100)",
+        f"grant insert on accounts to {role}",
+    )
+    error = failed(cells, "insert into accounts values (-1)")
+    assert facts(error)["check"] == "balance >= 0"
+    assert error.advice.startswith("Correct the value: `positive` of `public.accounts` refuses a row")
+    error = failed(cells, "select 101::percent")
+    assert facts(error)["check"] == "VALUE >= 0 AND VALUE <= 100"
+    assert "`in_range` of `public.percent` refuses a value" in error.advice
+    cells.run(f"%sql set role {role}")
+    assert facts(failed(cells, "insert into accounts values (-1)"))["check"] == "balance >= 0"
+
+
+def test_a_check_that_only_the_transaction_knows(reading, cells, database, tusk, connection):
+    admin(database, "create table accounts (balance int, constraint positive check (balance >= 0))")
+    tusk.schemas.refresh(connection).result(30)
+    cells.run("%%sql\nbegin; create table mine (a int constraint small check (a < 5))")
+    error = failed(cells, "insert into mine values (7)")
+    assert "check" not in facts(error)
+    assert "pg_get_constraintdef" in error.advice
+    changed = "alter table accounts drop constraint positive; alter table accounts add constraint positive check (balance > 9)"
+    cells.run(f"%%sql\nrollback; begin; {changed}")
+    assert "check" not in facts(failed(cells, "insert into accounts values (5)"))
+
+
 # -- 40P01 --------------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
-"""Which column a text is too long for (22001), and what labels an enum has (22P02).
+"""Which column a text is too long for (22001), what labels an enum has (22P02), and what a check demands (23514).
 
-Neither is in the server's fields. Its message has the type as it is written, in every language, and the statement has
+None of it is in the server's fields. A message has the type as it is written, in every language, and the statement has
 the table: what is not the only possibility is said as one of several, and what is none of them not at all.
 """
 
@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.causes import Refused
 
 _MOST_LABELS = 30
+_MOST_DEMANDED = 300
 _ENUMS = """
 select format_type(t.oid, null), array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid
   order by e.enumsortorder limit %s)
 from pg_type t where t.typtype = 'e' and position(t.typname in %s) > 0
+"""
+_CHECK = """
+select pg_get_expr(c.conbin, c.conrelid, true)
+from pg_constraint c join pg_namespace n on n.oid = c.connamespace
+left join pg_class r on r.oid = c.conrelid left join pg_type t on t.oid = c.contypid
+where n.nspname = %s and c.conname = %s and coalesce(r.relname, t.typname) = %s and c.contype = 'c'
 """
 _COLUMNS = """
 select a.attname::text from pg_attribute a
@@ -55,6 +62,25 @@ def labels(conn: psycopg.Connection[Any], refused: Refused) -> Found | None:
     listed = ", ".join(_quoted(label) for label in there[:_MOST_LABELS]) + more
     said = f"Perhaps you meant `{_quoted(meant)}`. " if meant is not None and "`" not in meant else ""
     return Found((("labels", listed),), f"{said}The labels of `{name}` are listed above; they are case-sensitive.")
+
+
+def check(conn: psycopg.Connection[Any], refused: Refused) -> Found | None:
+    """Return what a check of a table or a domain demands."""
+    diag = refused.diag
+    owner = diag.table_name or diag.datatype_name or ""
+    if refused.doubtful & {owner, diag.constraint_name}:
+        return None
+    found = conn.execute(_CHECK, [diag.schema_name, diag.constraint_name, owner]).fetchone()
+    if found is None or not found[0]:
+        return None
+    demanded = " ".join(found[0].split())
+    shown = demanded if len(demanded) <= _MOST_DEMANDED else f"{demanded[:_MOST_DEMANDED]}…"
+    what = "row" if diag.table_name else "value"
+    name, owned_by = identifier(diag.constraint_name or ""), identifier(owner, diag.schema_name)
+    said = f"Correct the value: `{name}` of `{owned_by}` refuses a {what} that does not fit the check above."
+    return Found(
+        (("check", shown),), said if "`" not in name + owned_by else "Correct the value: it breaks this check."
+    )
 
 
 def too_long(conn: psycopg.Connection[Any], refused: Refused) -> Found | None:

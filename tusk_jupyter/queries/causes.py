@@ -3,9 +3,10 @@
 Asked on another connection, within a second, once the error is there with what this side knows of it. Never on the
 user's session: its transaction has failed, or is his. The other connection is the same login's, so that it reads
 nothing that the user may not read; where the session is somebody else by now (``SET ROLE``, ``SET SESSION
-AUTHORIZATION``, as far as the server reports it), nothing is asked. It reads in a transaction of its own that can write
-nothing, waits for no lock, finds no function or operator but the server's own, and fails where a row level policy
-would leave rows out: then nothing is said, as with everything else that is not certain.
+AUTHORIZATION``, as far as the server reports it), only what the catalog says to everybody is asked. It reads in a
+transaction of its own that can write nothing, waits for no lock, finds no function or operator but the server's own,
+and fails where a row level policy would leave rows out: then nothing is said, as with everything else that is not
+certain.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _CAREFULLY = """
 set transaction read only; set local statement_timeout = 700; set local lock_timeout = 50;
 set local search_path = pg_catalog, pg_temp; set local row_security = off
 """
+_FOR_ALL = frozenset({"23514"})  # of which the catalog says the same to everybody
 _WHO = ("session_authorization", "is_superuser")
 
 
@@ -40,6 +42,7 @@ class Origin:
     statement: str
     backend_pid: int | None
     who: tuple[str | None, ...]
+    doubtful: frozenset[str] = frozenset()  # names of which its open transaction may know more
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Refused:
     statement: str
     in_transaction: bool
     backend_pid: int | None
+    doubtful: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,9 @@ class Found:
     advice: str | None = None
 
 
-def origin(session: Session, statement: str) -> Origin:
+def origin(session: Session, statement: str, doubtful: frozenset[str]) -> Origin:
     """Return where an error came from."""
-    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO))
+    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO), doubtful)
 
 
 def resolve(error: TuskError, connection: Connection, came_from: Origin | None) -> None:
@@ -70,11 +74,13 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
     look = _look_for(error.sqlstate) if error.diag is not None else None
     if look is None or error.diag is None or came_from is None:
         return
-    refused = Refused(error.diag, came_from.statement, error.transaction is not None, came_from.backend_pid)
+    refused = Refused(
+        error.diag, came_from.statement, error.transaction is not None, came_from.backend_pid, came_from.doubtful
+    )
 
     def ask() -> Found | None:
         with connection.pool.borrow(timeout_s=PATIENCE_S) as conn, conn.transaction():
-            if came_from.who != tuple(_reported(conn, name) for name in _WHO):
+            if error.sqlstate not in _FOR_ALL and came_from.who != tuple(_reported(conn, name) for name in _WHO):
                 return None
             conn.execute(_CAREFULLY)
             return look(conn, refused)
@@ -101,6 +107,7 @@ def _look_for(sqlstate: str | None) -> Callable[[psycopg.Connection[Any], Refuse
         "22P02": cause_values.labels,
         "23503": cause_rows.foreign_key,
         "23505": cause_rows.unique,
+        "23514": cause_values.check,
         "40P01": cause_locks.deadlock,
         "42501": cause_rights.missing,
     }.get(sqlstate or "")
