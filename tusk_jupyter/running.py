@@ -304,7 +304,8 @@ def came_from(kernel: Kernel, connection: Connection, execution: Execution) -> O
     from tusk_jupyter.queries import causes
 
     doubtful = kernel.schemas.doubtful(execution.session, connection)
-    return causes.origin(execution.session, execution.statement.text, doubtful)
+    user = kernel.schemas.user(execution.session, connection)
+    return causes.origin(execution.session, execution.statement.text, doubtful, user)
 
 
 def resolve(error: TuskError, connection: Connection, origin: Origin | None) -> None:

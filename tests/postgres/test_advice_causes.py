@@ -255,6 +255,25 @@ def test_the_grant_to_ask_for_and_whom(guest, database, role, statement, grant):
     assert again is None or again.message != error.message
 
 
+def test_who_a_role_was_set_to_and_the_table_that_the_statement_names(reading, cells, database, role, tusk, connection):
+    admin(
+        database,
+        "create schema errors",
+        "create schema other",
+        "create table errors.account (a int)",
+        "create table other.account (a int)",
+        f"grant usage on schema errors, other to {role}",
+    )
+    tusk.schemas.refresh(connection).result(30)
+    for begin in (f"set role {role}", f"reset role; begin; set local role {role}"):
+        cells.run(f"%%sql\n{begin}")
+        error = failed(cells, "select * from errors.account")
+        assert facts(error)["owner"] == "tester"
+        assert f"`GRANT SELECT ON errors.account TO {role}`" in error.advice
+    cells.run("%sql rollback")
+    assert cells.run("%sql select * from errors.account")
+
+
 def test_the_columns_that_are_missing(guest, database, role):
     admin(database, f"grant select (id, origin) on sales.flights to {role}")
     error = failed(guest, "select * from sales.flights")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.advice import targets
 from tusk_jupyter.advice.quoting import identifier, verb_of
 from tusk_jupyter.advice.slip_words import code
 
@@ -48,8 +49,10 @@ def denied(diag: Diagnostic, statement: str) -> str | None:
         right = "CREATE"
     if right is None:
         return None
+    schemas = {schema for schema, last in targets.named(statement) if last == name} if kind in _RELATIONS else set()
+    schema = schemas.pop() if len(schemas) == 1 else None
     kind = "table" if kind in _RELATIONS else kind
-    grant = f"GRANT {right} ON {kind.upper().replace('-', ' ')} {identifier(name)} TO role"
+    grant = f"GRANT {right} ON {kind.upper().replace('-', ' ')} {identifier(name, schema)} TO role"
     return f"Its owner or an administrator can allow it: {code(grant)}, with the role from `select current_user`."
 
 

@@ -1,4 +1,4 @@
-"""The table that a statement writes, from its first words: INSERT INTO, UPDATE, DELETE FROM, TRUNCATE, COPY, MERGE."""
+"""The table that a statement writes, from its first words, and those that it names with their schemas."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def written(statement: str) -> tuple[str | None, str] | None:
     if not 1 <= len(names) <= 2:  # noqa: PLR2004 schema and name
         return None
     return (names[0], names[1]) if len(names) > 1 else (None, names[0])
+
+
+def named(statement: str) -> set[tuple[str, str]]:
+    """Return every ``schema.name`` in a statement, as PostgreSQL keeps them."""
+    found = [token for token in tokens(statement[:_LOOKED_AT]) if token.kind != "string"]
+    return {
+        (_kept(first), _kept(last))
+        for n, (first, dot, last) in enumerate(zip(found, found[1:], found[2:], strict=False))
+        if dot.text == "." and {first.kind, last.kind} <= {"word", "quoted"} and (not n or found[n - 1].text != ".")
+    }
 
 
 def _follows_dot(statement: str, token: Token) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.advice import identifier
 from tusk_jupyter.advice.rights import is_for_owners, wanted_on_relation, wanted_on_schema
-from tusk_jupyter.advice.targets import written
+from tusk_jupyter.advice.targets import named, written
 from tusk_jupyter.queries.causes import Found
 
 if TYPE_CHECKING:
@@ -21,34 +21,38 @@ if TYPE_CHECKING:
     from tusk_jupyter.queries.causes import Refused
 
 _MOST_COLUMNS = 12
-_RELATIONS = """
-select n.nspname::text, c.relname::text, c.relkind::text, pg_get_userbyid(c.relowner)::text, current_user::text,
-  pg_has_role(c.relowner, 'member'),
-  array(select p from unnest(%s::text[]) p where case c.relkind when 'S' then not has_sequence_privilege(c.oid, 'usage')
-    else not has_table_privilege(c.oid, p) end),
-  has_any_column_privilege(c.oid, 'select'),
+_WHO = "(select coalesce(%s::name, current_user) as name) who"
+_RELATIONS = f"""
+select n.nspname::text, c.relname::text, c.relkind::text, pg_get_userbyid(c.relowner)::text, who.name::text,
+  pg_has_role(who.name, c.relowner, 'member'),
+  array(select p from unnest(%s::text[]) p where case c.relkind when 'S'
+    then not has_sequence_privilege(who.name, c.oid, 'usage')
+    else not has_table_privilege(who.name, c.oid, p) end),
+  has_any_column_privilege(who.name, c.oid, 'select'),
   array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    and not has_column_privilege(c.oid, a.attnum, 'select') order by a.attnum limit %s),
-  has_schema_privilege(n.oid, 'usage')
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    and not has_column_privilege(who.name, c.oid, a.attnum, 'select') order by a.attnum limit %s),
+  has_schema_privilege(who.name, n.oid, 'usage')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join {_WHO}
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and position(c.relname in %s) > 0
   and n.nspname not like 'pg\\_toast%%'
 """
-_SCHEMAS = """
-select n.nspname::text, pg_get_userbyid(n.nspowner)::text, current_user::text
-from pg_namespace n where position(n.nspname in %s) > 0 and not has_schema_privilege(n.oid, %s)
+_SCHEMAS = f"""
+select n.nspname::text, pg_get_userbyid(n.nspowner)::text, who.name::text
+from pg_namespace n cross join {_WHO}
+where position(n.nspname in %s) > 0 and not has_schema_privilege(who.name, n.oid, %s)
 """
-_FUNCTIONS = """
-select p.proname::text, p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text, current_user::text,
+_FUNCTIONS = f"""
+select p.proname::text, p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text, who.name::text,
   case p.prokind when 'p' then 'PROCEDURE' else 'FUNCTION' end
-from pg_proc p where position(p.proname in %s) > 0 and not has_function_privilege(p.oid, 'execute')
+from pg_proc p cross join {_WHO}
+where position(p.proname in %s) > 0 and not has_function_privilege(who.name, p.oid, 'execute')
 """
-_POLICIES = """
+_POLICIES = f"""
 select n.nspname::text, c.relname::text, p.polname::text, coalesce(pg_get_expr(p.polwithcheck, p.polrelid),
   pg_get_expr(p.polqual, p.polrelid), ''), pg_get_userbyid(c.relowner)::text
-from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace cross join {_WHO}
 where c.relname = %s and (n.nspname = %s or %s::text is null) and p.polcmd in ('*', %s)
-  and (0 = any(p.polroles) or exists(select from unnest(p.polroles) r where pg_has_role(r, 'member')))
+  and (0 = any(p.polroles) or exists(select from unnest(p.polroles) r where pg_has_role(who.name, r, 'member')))
 order by p.polname limit 4
 """
 _COMMANDS = {"insert": "a", "update": "w", "merge": "w", "copy": "a"}
@@ -71,13 +75,18 @@ def _relation(conn: psycopg.Connection[Any], refused: Refused, message: str) -> 
     target = written(refused.statement)
     for_owner = is_for_owners(refused.statement)
     found = []
-    rows = conn.execute(_RELATIONS, [["select", "insert", "update", "delete", "truncate"], _MOST_COLUMNS + 1, message])
+    rows = conn.execute(
+        _RELATIONS, [["select", "insert", "update", "delete", "truncate"], _MOST_COLUMNS + 1, refused.user, message]
+    )
     for schema, name, kind, owner, user, is_member, lacking, any_column, columns, reachable in rows.fetchall():
         wanted = wanted_on_relation(refused.statement, is_target=target is not None and target[1] == name)
         rights = ["USAGE"] if kind == "S" and lacking else [r for r in wanted if r.lower() in lacking]
         if not _named(name, message) or not reachable or not (rights or (for_owner and not is_member)):
             continue
         found.append((schema, name, kind, owner, user, rights, columns if any_column else []))
+    # the message has the name alone: of several tables it is the one that the statement names with its schema
+    qualified_there = named(refused.statement)
+    found = [one for one in found if (one[0], one[1]) in qualified_there] or found
     if len(found) != 1:
         return None
     schema, name, kind, owner, user, rights, columns = found[0]
@@ -93,7 +102,9 @@ def _relation(conn: psycopg.Connection[Any], refused: Refused, message: str) -> 
 
 def _schema(conn: psycopg.Connection[Any], refused: Refused, message: str) -> Found | None:
     right = wanted_on_schema(refused.statement)
-    found = [row for row in conn.execute(_SCHEMAS, [message, right]).fetchall() if _named(row[0], message)]
+    found = [
+        row for row in conn.execute(_SCHEMAS, [refused.user, message, right]).fetchall() if _named(row[0], message)
+    ]
     if len(found) != 1:
         return None
     name, owner, user = found[0]
@@ -101,8 +112,7 @@ def _schema(conn: psycopg.Connection[Any], refused: Refused, message: str) -> Fo
 
 
 def _function(conn: psycopg.Connection[Any], refused: Refused, message: str) -> Found | None:
-    del refused
-    found = [row for row in conn.execute(_FUNCTIONS, [message]).fetchall() if _named(row[0], message)]
+    found = [row for row in conn.execute(_FUNCTIONS, [refused.user, message]).fetchall() if _named(row[0], message)]
     if len(found) != 1:
         return None
     _, signature, owner, user, kind = found[0]
@@ -114,7 +124,7 @@ def _policies(conn: psycopg.Connection[Any], refused: Refused) -> Found | None:
     if target is None or not _named(target[1], refused.diag.message_primary or ""):
         return None
     command = _COMMANDS.get(refused.statement.split(None, 1)[0].lower(), "w")
-    rows = conn.execute(_POLICIES, [target[1], target[0], target[0], command]).fetchall()
+    rows = conn.execute(_POLICIES, [refused.user, target[1], target[0], target[0], command]).fetchall()
     if not rows:
         return None
     schema, name, _, _, owner = rows[0]

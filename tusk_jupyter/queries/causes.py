@@ -32,6 +32,7 @@ set transaction read only; set local statement_timeout = 700; set local lock_tim
 set local search_path = pg_catalog, pg_temp; set local row_security = off
 """
 _FOR_ALL = frozenset({"23514"})  # of which the catalog says the same to everybody
+_DENIED = "42501"
 _WHO = ("session_authorization", "is_superuser")
 
 
@@ -43,6 +44,7 @@ class Origin:
     backend_pid: int | None
     who: tuple[str | None, ...]
     doubtful: frozenset[str] = frozenset()  # names of which its open transaction may know more
+    user: str | None = None  # its current role, where that was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Refused:
     in_transaction: bool
     backend_pid: int | None
     doubtful: frozenset[str] = frozenset()
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class Found:
     advice: str | None = None
 
 
-def origin(session: Session, statement: str, doubtful: frozenset[str]) -> Origin:
+def origin(session: Session, statement: str, doubtful: frozenset[str], user: str | None) -> Origin:
     """Return where an error came from."""
-    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO), doubtful)
+    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO), doubtful, user)
 
 
 def resolve(error: TuskError, connection: Connection, came_from: Origin | None) -> None:
@@ -75,12 +78,18 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
     if look is None or error.diag is None or came_from is None:
         return
     refused = Refused(
-        error.diag, came_from.statement, error.transaction is not None, came_from.backend_pid, came_from.doubtful
+        error.diag,
+        came_from.statement,
+        error.transaction is not None,
+        came_from.backend_pid,
+        came_from.doubtful,
+        came_from.user,
     )
 
     def ask() -> Found | None:
         with connection.pool.borrow(timeout_s=PATIENCE_S) as conn, conn.transaction():
-            if error.sqlstate not in _FOR_ALL and came_from.who != tuple(_reported(conn, name) for name in _WHO):
+            is_for_all = error.sqlstate in _FOR_ALL or (error.sqlstate == _DENIED and came_from.user is not None)
+            if not is_for_all and came_from.who != tuple(_reported(conn, name) for name in _WHO):
                 return None
             conn.execute(_CAREFULLY)
             return look(conn, refused)

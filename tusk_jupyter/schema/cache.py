@@ -95,6 +95,10 @@ class SchemaCache:
         found = self._pending.get(session)
         return found.names if found is not None and found.parts else frozenset()
 
+    def user(self, session: Session) -> str | None:
+        """Return who a session is by now, if it may be somebody else than its login."""
+        return self._paths.user(session)
+
     @property
     def is_old(self) -> bool:
         """Whether it is time to see what others have changed, or to try again what has failed."""

@@ -51,6 +51,11 @@ class Schemas:
         cache = self._caches.get(connection)
         return cache.doubtful(session) if cache is not None else frozenset()
 
+    def user(self, session: Session, connection: Connection) -> str | None:
+        """Return who a session is by now, if it may be somebody else than its login, and that is known."""
+        cache = self._caches.get(connection)
+        return cache.user(session) if cache is not None else None
+
     def cache(self, connection: Connection) -> SchemaCache:
         """Return the cache of a connection, made where there is none."""
         with self._lock:

@@ -45,6 +45,11 @@ class SessionPaths:
         looks = self._looks.get(session) if session is not None else None
         return looks.temp if looks is not None else None
 
+    def user(self, session: Session) -> str | None:
+        """Return who a session is by now, if it may be somebody else than its login."""
+        looks = self._looks.get(session)
+        return looks.user or None if looks is not None else None
+
     def of(self, session: Session | None, place: Place, catalog: Catalog) -> tuple[str, ...]:
         """Return the schemas that a session searches, in their order."""
         looks = self._looks.get(session) if session is not None else None

@@ -77,6 +77,13 @@ def test_a_value_in_double_quotes_is_a_text(marked, corrected):
     assert statement[: edit.start] + edit.replacement + statement[edit.end :] == corrected
 
 
+def test_a_grant_names_the_table_as_the_statement_does():
+    denied = {"message_primary": "permission denied for table account"}
+    assert "`GRANT SELECT ON TABLE errors.account TO role`" in ask("42501", 'select 1 from "errors" . Account', **denied)
+    both = "select 1 from a.account, b.account"
+    assert "`GRANT SELECT ON TABLE account TO role`" in ask("42501", both, **denied)
+
+
 @pytest.mark.parametrize("code", [None, ""])
 def test_without_a_sqlstate_there_is_none(code):
     assert ask(code) is None
