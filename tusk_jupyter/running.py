@@ -305,7 +305,13 @@ def came_from(kernel: Kernel, connection: Connection, execution: Execution) -> O
 
     doubtful = kernel.schemas.doubtful(execution.session, connection)
     user = kernel.schemas.user(execution.session, connection)
-    return causes.origin(execution.session, execution.statement.text, doubtful, user)
+    found = causes.origin(execution.session, execution.statement.text, doubtful, user)
+    own = {
+        one.pid: f"{one.connection} (query {one.id[:8]} of this kernel): {one.sql}"
+        for one in kernel.queries.active()
+        if one.pid is not None and one.pid != found.backend_pid
+    }
+    return replace(found, own=own, at=time.monotonic())
 
 
 def resolve(error: TuskError, connection: Connection, origin: Origin | None) -> None:

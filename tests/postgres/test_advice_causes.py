@@ -376,6 +376,25 @@ def test_both_statements_of_a_deadlock(cells, database):
     assert "/* theirs */" in said["other session"]
 
 
+def test_a_deadlock_with_a_job_of_this_kernel_shows_what_it_runs_and_no_look_up_of_ours(cells, database):
+    admin(database, "create table t (a int primary key, n int)", "insert into t values (1, 0), (2, 0)")
+    cells.run("%%sql\nbegin; set local deadlock_timeout = '50ms'; update t set n = 2 where a = 1")
+    cells.run(
+        "job = %sql --bg begin; set local deadlock_timeout = '60s'; update t set n = 1 where a = 2; "
+        "update t set n = 1 /* theirs */ where a = 1; select pg_sleep(1); commit"
+    )
+    job = cells.ns["job"]
+    wait_until(lambda: job.pid is not None and waits(database, job.pid))
+    error = failed(cells, "update t set n = 2 /* ours */ where a = 2")
+    cells.run("%sql rollback")
+    assert error.sqlstate == "40P01"
+    other = [text for label, text in error.facts if label == "other session"]
+    assert len(other) == 1
+    assert f"query {job.id[:8]} of this kernel" in other[0]
+    assert "/* theirs */" in other[0]
+    job.wait(30)
+
+
 def waits(conninfo, pid):
     with psycopg.connect(conninfo, autocommit=True) as conn:
         return conn.execute("select cardinality(pg_blocking_pids(%s)) > 0", [pid]).fetchone()[0]

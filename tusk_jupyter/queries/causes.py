@@ -11,7 +11,7 @@ certain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter import interrupts
@@ -43,6 +43,8 @@ class Origin:
     statement: str
     backend_pid: int | None
     who: tuple[str | None, ...]
+    own: dict[int, str] = field(default_factory=dict)  # what else this kernel runs now, by the pids of the backends
+    at: float = 0.0  # time.monotonic()
     doubtful: frozenset[str] = frozenset()  # names of which its open transaction may know more
     user: str | None = None  # its current role, where that was seen
 
@@ -57,6 +59,8 @@ class Refused:
     backend_pid: int | None
     doubtful: frozenset[str] = frozenset()
     user: str | None = None
+    own: dict[int, str] = field(default_factory=dict)
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Found:
 
 def origin(session: Session, statement: str, doubtful: frozenset[str], user: str | None) -> Origin:
     """Return where an error came from."""
-    return Origin(statement, session.backend_pid, tuple(session.parameter(name) for name in _WHO), doubtful, user)
+    return Origin(statement, session.backend_pid, tuple(map(session.parameter, _WHO)), doubtful=doubtful, user=user)
 
 
 def resolve(error: TuskError, connection: Connection, came_from: Origin | None) -> None:
@@ -82,8 +86,10 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
         came_from.statement,
         error.transaction is not None,
         came_from.backend_pid,
-        came_from.doubtful,
-        came_from.user,
+        doubtful=came_from.doubtful,
+        user=came_from.user,
+        own=came_from.own,
+        at=came_from.at,
     )
 
     def ask() -> Found | None:
