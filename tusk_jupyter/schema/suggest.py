@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tusk_jupyter.schema.suggest_columns import column
+from tusk_jupyter.schema.suggest_columns import ambiguous, column
 from tusk_jupyter.schema.suggest_functions import function
 from tusk_jupyter.schema.suggest_objects import schema, thing
 from tusk_jupyter.schema.suggest_relations import relation
@@ -24,6 +24,7 @@ __all__ = ["CODES", "Refused", "Suggested", "suggest"]
 
 CODES: dict[str, Callable[[Refused, Catalog], Suggested | None]] = {
     "3F000": schema,
+    "42702": ambiguous,
     "42703": column,
     "42704": thing,
     "42883": function,

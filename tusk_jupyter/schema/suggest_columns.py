@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _COMPARED = words("= == <> != < > <= >= like ilike ~~ ~~* ~ ~* !~ !~* between then else")
 _LISTED = words("in values any all")
 _FEW = 2
+_MOST_SPELT = 6
 _FAR = Near(SLIPS)
 
 
@@ -64,6 +65,25 @@ def column(refused: Refused, catalog: Catalog) -> Suggested | None:
                 return _qualified(chain, seen)
             return _bare(refused, chain[0], seen, path, catalog)
     return _of_command(refused, catalog)
+
+
+def ambiguous(refused: Refused, catalog: Catalog) -> Suggested | None:
+    """Return the spellings of a column that several tables have (42702): of those alone that have it."""
+    if "columns" not in catalog.loaded or refused.offset is None:
+        return None
+    chain = chain_at(refused.statement, refused.offset)
+    path = scope.path_to(scope.read(refused.statement), refused.offset)
+    if len(chain) != 1 or any(source.kind == "excluded" for source in path[0].sources):
+        return None
+    seen = [_Seen(source, _columns(source, path, catalog)) for source in path[0].sources]
+    if any(one.columns is None or not one.source.called for one in seen):
+        return None
+    having = [identifier(one.source.called) for one in seen if chain[0].name in (one.columns or ())]
+    if not _FEW <= len(having) < len(seen) or len(having) > _MOST_SPELT:
+        return None
+    spelt = [f"`{called}.{identifier(chain[0].name)}`" for called in having]
+    said = f"{', '.join(spelt[:-1])} or {spelt[-1]}"
+    return Suggested(f"Say which table's: {said}", chain[0].start)
 
 
 def _columns(source: Source, path: Sequence[Query], catalog: Catalog) -> dict[str, str] | None:

@@ -53,6 +53,7 @@ CORRECTED = [
     ("42P01", "delete from |public . flihgts", "delete from public.flights"),
     ("42883", "select |coutn(*) from flights", "select count(*) from flights"),
 ]  # fmt: skip
+AMBIGUOUS = "select |carrier from flights f join airlines a on true cross join airports p"
 BY_MESSAGE = [
     ("42P01", "drop table flihgts", 'table "flihgts" does not exist', "drop table flights"),
     ("42P01", "drop table flihgts", "Tabelle »flihgts« existiert nicht", "drop table flights"),
@@ -77,6 +78,15 @@ BY_MESSAGE = [
     ("42704", "set statement_timeot = 1", 'unrecognized configuration parameter "statement_timeot"', "set statement_timeout = 1"),
     ("42704", "grant select on flights to analist", 'role "analist" does not exist', "grant select on flights to analyst"),
 ]  # fmt: skip
+
+
+def test_an_ambiguous_column_is_spelt_for_the_tables_that_have_it():
+    found = suggest(refused("42702", AMBIGUOUS), flights())
+    assert found.advice == "Say which table's: `f.carrier` or `a.carrier`"
+    assert found.correction is None
+    assert suggest(refused("42702", AMBIGUOUS.replace("airports p", "unknown_here p")), flights()) is None
+
+
 SILENT = [
     ("42703", "select |passengers from flights", ""),
     ("42703", "select |dep_dely from flights, unknown_here", ""),  # it may have the column
