@@ -164,3 +164,16 @@ def test_a_failure_of_ours_is_logged_and_not_shown(saved, monkeypatch, caplog, c
     monkeypatch.setattr("tusk_jupyter.magics.first_line.on_sql", lambda *_, **__: 1 / 0)
     assert tab(saved, "%%sql --o|") == []
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("first", ["%%sql db", "%%sql db ", "%%sql --quiet db", "%%sql db --quiet"])
+def test_below_the_line_the_connection_that_it_names_is_meant(cells, tusk, database, first):
+    import tusk_jupyter
+
+    cells.run("%%sql\ncreate table trip (id int, destination text)")
+    tusk.schemas.cache(tusk.connections.current).read().result(20)
+    tusk_jupyter.connect(f"{database} dbname=postgres", name="b")
+    assert tusk.connections.current.name == "b"
+    assert tab(cells, f"{first}\nselect * from tri|")[:1] == ["trip"]
+    assert tab(cells, f"{first}\nselect dest| from trip") == ["destination"]
+    assert "trip" not in tab(cells, "%%sql\nselect * from tri|")

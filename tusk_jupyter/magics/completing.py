@@ -56,7 +56,7 @@ class Completing:
 
         line, cursor = _line(place)
         options = self._options(place)
-        reading = read(line, min(cursor, len(line)), options, sql=place.magic != "tusk_connect")
+        reading = read(*_ended(line, cursor), options, sql=place.magic != "tusk_connect")
         takes_sql = place.magic == "sql" or reading.before[:1] == ("watch",)
         if takes_sql and (cursor > len(line) or reading.at.kind == "sql"):
             sql = _sql_start(place, reading)
@@ -85,7 +85,7 @@ class Completing:
         if place.magic == "tusk":
             return self._of_tusk(place)
         if cursor > len(line):
-            whole = first_line.on_sql(line, len(line), self._known, is_cell=place.is_cell)[1]
+            whole = first_line.on_sql(*_ended(line, cursor), self._known, is_cell=place.is_cell)[1]
             return Suggestions(0, 0), whole, _sql_start(place, whole)
         found, reading = first_line.on_sql(line, cursor, self._known, is_cell=place.is_cell)
         if found is None:
@@ -152,6 +152,11 @@ class Completing:
 def _line(place: Place) -> tuple[str, int]:
     """Return the first line behind the magic's name, and the cursor in it; beyond its end where it is below."""
     return place.text[place.start : place.line_end], place.cursor - place.start
+
+
+def _ended(line: str, cursor: int) -> tuple[str, int]:
+    """Return line and cursor; for a cursor below, behind a space, which ends the last word: a connection's name."""
+    return (line, cursor) if cursor <= len(line) else (f"{line} ", len(line) + 1)
 
 
 def _sql_start(place: Place, reading: Reading) -> int:
