@@ -103,6 +103,15 @@ def test_what_is_not_there_is_said_with_near_names(database, typed, offer):
     assert f"Did you mean {offer}?" in caught.value.advice
 
 
+def test_a_name_that_is_only_elsewhere_is_offered_from_each_schema_and_nothing_beside_it(database):
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute('create schema one; create table one.trip (id int primary key); create schema two;'
+                     'create table two.trip (); create table "Trip" ()')  # fmt: skip
+        with pytest.raises(InvalidInput) as caught:
+            describe(psql.asking(conn), wanted(conn, "trip"))
+    assert "Did you mean one.trip or two.trip?" in caught.value.advice
+
+
 def test_what_is_not_there_and_is_like_nothing_gets_the_way_to_look(conn, ask):
     with pytest.raises(InvalidInput) as caught:
         describe(ask, wanted(conn, "qqqqqqqqqq"))

@@ -196,13 +196,14 @@ def _nothing(ask: Ask, pattern: str) -> InvalidInput:
         " from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
         f" where n.nspname <> all ('{{pg_catalog,pg_toast,information_schema}}') limit {_CANDIDATES}"
     )
-    names: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
     for name, schema, visible in ask(statement):
-        names.setdefault(f"{schema}.{name}", f"{schema}.{name}")
-        if visible == "t" or name not in names:
-            names[name or ""] = (name or "") if visible == "t" else f"{schema}.{name}"
-    spellings = difflib.get_close_matches(pattern.lower(), names, n=_NEAR, cutoff=0.7)
-    near = list(dict.fromkeys(names[spelling] for spelling in spellings))
+        shown = (name or "") if visible == "t" else f"{schema}.{name}"
+        names.setdefault(name or "", []).append(shown)
+        names.setdefault(f"{schema}.{name}", []).append(f"{schema}.{name}")
+    # the name itself, in schemas off the search_path, is all that was meant
+    spellings = [pattern] if pattern in names else difflib.get_close_matches(pattern.lower(), names, _NEAR, 0.7)
+    near = list(dict.fromkeys(shown for spelling in spellings for shown in sorted(names[spelling])))[:_NEAR]
     advice = (
         f"Did you mean {' or '.join(near)}?"
         if near
