@@ -265,7 +265,7 @@ FLIGHTS = [
     ("select * from jsonb_to|", "jsonb_to_record( · jsonb_to_recordset("),
     ("select dep_delay + | from flights", "year · month · day · dep_time"),
     ("select distinct |", "* · count( · sum( · avg("),
-    ("select distinct ca| from flights", "carrier · cardinality( · cash_words( · cashlarger("),
+    ("select distinct ca| from flights", "carrier · cardinality( · cash_words( · case"),
     ("select distinct on (|) from flights", "year · month · day · dep_time"),
     ("select all | from flights", "* · year · month · day"),
     ("select 1; select | from airlines", "* · carrier · name · airlines"),

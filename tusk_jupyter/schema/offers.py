@@ -38,6 +38,13 @@ _SYNONYMS = {
     "timestamptz": "timestamp with time zone", "time": "time without time zone", "timetz": "time with time zone",
     "varbit": "bit varying",
 }  # fmt: skip
+# half of pg_catalog's functions are what operators, types and indexes call; sorted by letters, as front ends do,
+# date_cmp would hide date_trunc. A few are called by name all the same
+_MACHINERY = {
+    "I/O", "I/O typmod", "less-equal-greater", "hash", "sort support", "GiST support", "larger of two",
+    "smaller of two", "(internal)", "aggregate transition function", "aggregate final function",
+}  # fmt: skip
+_CALLED = frozenset(("starts_with", "array_cat", "jsonb_exists", "jsonb_exists_any", "jsonb_exists_all"))
 _HIDDEN_RESULTS = ("internal", "trigger", "event_trigger", "cstring", "language_handler", "index_am_handler")
 
 
@@ -171,6 +178,8 @@ def _functions(ground: Ground, detail: tuple[str, ...], *, own: bool = False) ->
     found = []
     for how, overloads in names:
         fitting = [one for one in overloads if one.kind in kinds and _is_offered(one, sets, result)]
+        if not qualifier and all(map(_is_machinery, fitting)):
+            continue
         first = _first(path, fitting, qualifier[-1] if qualifier else None, typed=bool(typed))
         hidden = ground.cursor.quote or (first is not None and first.name in ground.index.taken.routines)
         if first is None or (first.schema in SYSTEM and hidden):
@@ -190,6 +199,13 @@ def _is_offered(function: Function, sets: str, result: str) -> bool:
     if result:
         return function.result == result
     return (function.returns_set or not sets or function.result == "record") and function.result not in _HIDDEN_RESULTS
+
+
+def _is_machinery(function: Function) -> bool:
+    """Return whether the server calls it, not a user; behind ``pg_catalog.`` it is offered."""
+    about = function.comment or ""
+    machinery = about in _MACHINERY or about.startswith("implementation of ")
+    return machinery and function.schema in SYSTEM and function.name not in _CALLED
 
 
 def _first(path: Sequence[str], overloads: Sequence[Function], schema: str | None, *, typed: bool) -> Function | None:

@@ -104,6 +104,8 @@ AMONG = [
     ("select dep_|", "dep_delay dep_time", "sched_arr_time arr_delay"),
     ("select delay|", "dep_delay arr_delay", "dep_time"),
     ("select x.| from flights f", "", "dep_delay"),
+    ("select cash|", "cash_words(", "cashlarger("),
+    ("select pg_catalog.cash|", "cashlarger(", ""),
     ("select carrier as |", "", "carrier from dep_delay"),
     ("select * from flights as |", "", "where flights"),
 ]  # fmt: skip
