@@ -294,9 +294,16 @@ def _ended(
     if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
         if outcome.error is not None:
-            resolve(
-                outcome.error, connection, came_from(kernel, connection, execution) if execution is not None else None
-            )
+            _resolve(kernel, connection, outcome.error, execution)
+
+
+def _resolve(kernel: Kernel, connection: Connection, error: TuskError, execution: Execution | None) -> None:
+    try:
+        resolve(error, connection, came_from(kernel, connection, execution) if execution is not None else None)
+    except KeyboardInterrupt:
+        if execution is None:
+            raise
+        execution.hear_interrupt()  # what this side knows of the error is said; nothing more of the cell runs
 
 
 def came_from(kernel: Kernel, connection: Connection, execution: Execution) -> Origin:

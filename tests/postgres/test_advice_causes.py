@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import psycopg
 import pytest
 
 import tusk_jupyter
-from tests.waiting import meanwhile, wait_until
+from tests.waiting import ask, meanwhile, running, wait_until
+from tusk_jupyter import interrupts
+from tusk_jupyter.errors import PoolTimeout, QueryInterrupted
+from tusk_jupyter.queries import cause_rows
 
 
 def admin(conninfo, *statements):
@@ -433,3 +438,44 @@ def test_a_pool_that_has_none_left_delays_nothing_and_says_nothing(shell, databa
     error = failed(shell, "insert into t values (1)")
     assert "row there" not in facts(error)
     assert connection.live_session.transaction_status == "IDLE"
+
+
+def test_a_connection_that_another_uses_is_not_waited_for(shell, database, monkeypatch):
+    pool = tusk_jupyter.connect(database, name="two", pool_size=2).pool
+    shell.run("%%sql\ncreate table t (a int primary key); insert into t values (1)")
+    waited, wait = [], type(pool)._wait
+    monkeypatch.setattr(type(pool), "_wait", lambda *given: waited.append(given) or wait(*given))
+    with pool.borrow(20):
+        waited.clear()
+        assert "row there" not in facts(failed(shell, "insert into t values (1)"))
+        assert waited == []
+    assert "row there" in facts(failed(shell, "insert into t values (1)"))
+
+
+def test_a_server_that_takes_no_more_is_not_waited_for(cells, database, role):
+    admin(database, f"alter role {role} connection limit 1")
+    cells.run(f"%tusk_connect {database} user={role} --name theirs --pool-size 3")
+    pool = tusk_jupyter.state().connections.get("theirs").pool
+
+    def borrow():
+        with pool.borrow_spare(60):
+            pass
+
+    with pytest.raises(PoolTimeout, match="too many connections"):
+        interrupts.spawn("test", borrow).result(20)
+
+
+@pytest.mark.parametrize("how", ["stop", "continue", "savepoint"])
+def test_an_interrupt_of_the_look_up_ends_the_cell(cells, database, monkeypatch, how):
+    admin(database, "create table t (a int primary key)", "insert into t values (1)")
+    monkeypatch.setattr(cause_rows, "_UNIQUE", "select pg_sleep(0.65), %s, %s, %s")
+    script = "insert into t values (1); insert into t values (2)"
+    begin = "begin; " if how == "savepoint" else ""
+    with meanwhile(
+        lambda: wait_until(lambda: running(database, "pg_sleep(0.65)")), lambda: os.kill(os.getpid(), signal.SIGINT)
+    ):
+        reply = cells.run(f"%%sql --on-error {how}\n{begin}{script}", ok=False)
+    assert isinstance(reply.exception, QueryInterrupted)
+    assert "already exists" in "".join(reply.displayed)
+    cells.run("%sql commit" if begin else "%sql select 1")
+    assert ask(database, "select count(*) from t") == 1

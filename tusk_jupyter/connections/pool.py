@@ -139,6 +139,19 @@ class ConnectionPool:
         _close(gone)
         return found
 
+    @contextmanager
+    def borrow_spare(self, timeout_s: float) -> Iterator[psycopg.Connection[Any]]:
+        """Lend a connection that nobody else wants: one that is idle or on its way back, or another that fits.
+
+        :raises PoolTimeout: at once when there is none, or the server takes no more; else after ``timeout_s``.
+        """
+        with self._changed:
+            spare = self.max_size - 1 - len(self._lent) - len(self._waiting)
+        if spare <= 0:
+            raise self._exhausted(0)
+        with self.borrow(timeout_s, until=lambda: self._refused is not None) as conn:
+            yield conn
+
     @property
     def is_closed(self) -> bool:
         """Whether it lends no more."""

@@ -77,7 +77,10 @@ def origin(session: Session, statement: str, doubtful: frozenset[str], user: str
 
 
 def resolve(error: TuskError, connection: Connection, came_from: Origin | None) -> None:
-    """Complete an error with what another connection can see of its cause."""
+    """Complete an error with what another connection can see of its cause, where there is one to spare.
+
+    :raises KeyboardInterrupt: to an interrupt, which is the cell's.
+    """
     look = _look_for(error.sqlstate) if error.diag is not None else None
     if look is None or error.diag is None or came_from is None:
         return
@@ -93,7 +96,7 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
     )
 
     def ask() -> Found | None:
-        with connection.pool.borrow(timeout_s=PATIENCE_S) as conn, conn.transaction():
+        with connection.pool.borrow_spare(PATIENCE_S) as conn, conn.transaction():
             is_for_all = error.sqlstate in _FOR_ALL or (error.sqlstate == _DENIED and came_from.user is not None)
             if not is_for_all and came_from.who != tuple(_reported(conn, name) for name in _WHO):
                 return None
@@ -102,7 +105,7 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
 
     try:
         found = interrupts.call("cause", ask, timeout=PATIENCE_S)
-    except (Exception, KeyboardInterrupt):  # noqa: BLE001 - what this side knows has been said
+    except Exception:  # noqa: BLE001 - what this side knows has been said
         return
     if found is not None:
         error.facts = (*error.facts, *((label, redact(text)) for label, text in found.facts))

@@ -276,6 +276,10 @@ class Execution:
         self.session.abandon("given up: the server did not answer the cancel request")
         return lost.given_up(self.session, self._before, statement=self.statement, after_s=after_s)
 
+    def hear_interrupt(self) -> None:
+        """Take in an interrupt that came when it had ended, while its cell still had to do with it."""
+        self._heard_interrupt = True
+
     @property
     def interrupted(self) -> bool:
         """Whether the kernel's interrupt, or its button, asked for its end: in the main thread, whose loop ends too."""

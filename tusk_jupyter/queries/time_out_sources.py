@@ -31,7 +31,10 @@ _CONFIGURED = {"configuration file", "command line"}
 
 
 def resolve(error: TuskError, connection: Connection) -> None:
-    """Complete an error about a time-out whose value or source may be another than the session's."""
+    """Complete an error about a time-out whose value or source may be another than the session's.
+
+    :raises KeyboardInterrupt: to an interrupt, which is the cell's.
+    """
     if not isinstance(error, (QueryTimeout, ConnectionLost)) or error.setting not in time_outs.NAMES:
         return
     context = error.diag.context if error.diag is not None and error.setting == struck.LOCK else None
@@ -40,12 +43,12 @@ def resolve(error: TuskError, connection: Connection) -> None:
     name = error.setting
 
     def look() -> TimeOut | None:
-        with connection.pool.borrow(timeout_s=PATIENCE_S) as conn:
+        with connection.pool.borrow_spare(PATIENCE_S) as conn:
             return (_of_function(conn, context) if context else None) or _configured(conn, name)
 
     try:
         found = interrupts.call("time-out", look, timeout=PATIENCE_S)
-    except (Exception, KeyboardInterrupt):  # noqa: BLE001 - what this side knows has been said
+    except Exception:  # noqa: BLE001 - what this side knows has been said
         return
     if found is not None and (found.source == "function" or error.duration_s is None):
         struck.explain(error, found)
