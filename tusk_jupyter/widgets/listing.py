@@ -10,13 +10,14 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.widgets.column_widths import width_of
 from tusk_jupyter.widgets.markup import LINE, MONO, MUTED, escape, masked, shown, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LIMIT = 100_000  # characters of one cell or footer: a view may be defined at any length
-_CELL = f"text-align:left;vertical-align:top;white-space:pre-wrap;padding:2px 10px 2px 0;border-bottom:1px solid {LINE}"
+_CELL = f"text-align:left;vertical-align:top;padding:2px 12px 2px 0;border-bottom:1px solid {LINE}"
 _TABLE = f"border-collapse:collapse;margin:2px 0 4px 0;{MONO};font-size:.92em"
 _HEAD = "font-weight:600;margin:4px 0 0 0"
 _ITEMS = "margin:0;padding-left:2em;list-style:none"
@@ -44,8 +45,11 @@ def text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]
 
 def html(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]], footers: Iterable[str] = ()) -> str:
     """Return the twin for a browser: static, no script, no style sheet."""
-    head = "".join(tag("th", _html(column), _CELL) for column in columns)
-    body = "".join(tag("tr", "".join(tag("td", _html(cell), _CELL) for cell in row), "background:none") for row in rows)
+    cells = [[safe(cell) for cell in row] for row in rows]
+    styles = [f"{_CELL};{width_of(name, [row[place] for row in cells])}" for place, name in enumerate(columns)]
+    head = "".join(tag("th", _html(name), style) for name, style in zip(columns, styles, strict=True))
+    drawn = ("".join(tag("td", escape(cell), style) for cell, style in zip(row, styles, strict=True)) for row in cells)
+    body = "".join(tag("tr", line, "background:none") for line in drawn)
     table = tag("table", f"{tag('thead', tag('tr', head))}{tag('tbody', body)}", _TABLE) if columns else ""
     return tag("div", tag("p", _html(title), _HEAD) * bool(title) + table + _html_footers(footers))
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.widgets.column_widths import width_of
 from tusk_jupyter.widgets.markup import LINE, MONO, MUTED, Twins, escape, tag, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _CUT = 500
-_CELL = f"text-align:left;vertical-align:top;padding:1px 12px 1px 0;border-bottom:1px solid {LINE};white-space:normal"
+_CELL = f"text-align:left;vertical-align:top;padding:1px 12px 1px 0;border-bottom:1px solid {LINE}"
 _PLAIN = "text-align:left;vertical-align:top;padding:1px 12px 1px 0;border:0"
 _TABLE = f"border-collapse:collapse;margin:4px 0 0 0;{MONO};font-size:12px"
 _BOX = "font-size:13px;line-height:1.45"
@@ -74,14 +75,20 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
-    head = tag("tr", "".join(tag("th", escape(column), f"{_CELL};{MUTED};font-weight:400") for column in columns))
-    cells = ("".join(_cell(n, cell) for n, cell in enumerate(row)) for row in rows)
-    body = "".join(tag("tr", line, "background:none") for line in cells)
-    return tag("table", (tag("thead", head) if any(columns) else "") + tag("tbody", body), _TABLE)
+    said = [[_said(cell) for cell in row] for row in rows]
+    styles = [f"{_CELL};{width_of(column, [row[n] for row in said])}" for n, column in enumerate(columns)]
+    titles = (tag("th", escape(column), f"{style};{MUTED};font-weight:400") for column, style in _each(columns, styles))
+    lines = ("".join(_cell(n, cell, style) for n, (cell, style) in enumerate(_each(row, styles))) for row in said)
+    body = "".join(tag("tr", line, "background:none") for line in lines)
+    return tag("table", (tag("thead", tag("tr", "".join(titles))) if any(columns) else "") + tag("tbody", body), _TABLE)
 
 
-def _cell(place: int, text: str) -> str:
-    return tag("td", escape(_said(text)), _CELL if place == 0 else f"{_CELL};{MUTED}" if place > 1 else _CELL)
+def _each(cells: Sequence[str], styles: Sequence[str]) -> Iterable[tuple[str, str]]:
+    return zip(cells, styles, strict=True)
+
+
+def _cell(place: int, said: str, style: str) -> str:
+    return tag("td", escape(said), f"{style};{MUTED}" if place > 1 else style)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
