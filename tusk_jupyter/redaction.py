@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _MASK = "****"
 _FLAGS = re.IGNORECASE | re.DOTALL
+_SECRET = re.compile(
+    r"pass(?!eng|ag|iv)|pwd|secret|token|api_?key|credential|hash|(?:\b|_)salt(?:\b|_)|private_?key", re.IGNORECASE
+)
 _USER = re.compile(r"://[^\s/?#:@]*:")
 _BARE_USER = re.compile(r"(?:^|[^\w.+%-])[\w.+%-]+:(?!/)")
 # what follows the first colon of a URL is no password where it is a port; a JSON text goes on behind such a quote
@@ -54,6 +57,11 @@ _PAIR = re.compile(
     _FLAGS,
 )
 _ITEM = re.compile(r"(password[\"']\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", _FLAGS)
+
+
+def names_secret(name: str) -> bool:
+    """Whether what is called so is likely to be nothing to show: ``password_hash``, ``api_token``, ``salt``."""
+    return _SECRET.search(name) is not None
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:

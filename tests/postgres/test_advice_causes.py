@@ -183,6 +183,84 @@ def test_columns_of_the_same_name_on_both_sides(cells, database):
     assert facts(failed(cells, "insert into c values (7)"))["missing"] == "public.p has no row with id = 7"
 
 
+# -- whose tables are asked ---------------------------------------------------------------------------------------------
+
+TRAPS = {
+    "cast": (
+        "create type m.mood as enum ('a')",
+        "create function m.run(m.mood) returns text language plpgsql as 'begin perform m.prove(); return 1; end'",
+        "create cast (m.mood as text) with function m.run(m.mood)",
+        "create table m.orders (customer int references public.customers, mood m.mood)",
+        "insert into m.orders values (1, 'a')",
+    ),
+    "index": (
+        "create function m.run() returns bool language plpgsql immutable as 'begin return true; end'",
+        "create table m.orders (customer int references public.customers, note text)",
+        "insert into m.orders values (1, 'a')",
+        "create index on m.orders (note) where m.run()",
+        """create or replace function m.run() returns bool language plpgsql immutable
+          as 'begin perform m.prove(); return true; end'""",
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_the_table_of_another_is_not_asked(cells, database, role, trap):
+    """Neither as it is, nor when its owner has put it into the hands of who deletes."""
+    admin(
+        database,
+        "create table customers (id int primary key, name text)",
+        "insert into customers values (1, 'Ada')",
+        f"grant select, references on customers to {role}",
+        f"create schema m authorization {role}",
+        f"set role {role}",
+        """create function m.prove() returns void language plpgsql as $$ begin
+          if (select rolsuper from pg_roles where rolname = current_user) then
+            execute format('copy (select 1) to %L', current_setting('data_directory') || '/' || current_database());
+          end if; end $$""",
+        *TRAPS[trap],
+    )
+    error = failed(cells, "delete from customers where id = 1")
+    assert error.sqlstate == "23503"
+    assert "referred to" not in facts(error)
+    proof = "select (pg_stat_file(current_setting('data_directory') || '/' || current_database(), true)).size"
+    assert ask(database, proof) is None
+    # the trap is one
+    with psycopg.connect(database) as conn:
+        conn.execute("select mood::text from m.orders" if trap == "cast" else "select from m.orders")
+    assert ask(database, proof) is not None
+    admin(database, "drop schema m cascade")
+
+
+def test_the_row_of_a_table_that_the_statement_writes_is_shown_whoever_owns_it(cells, database, role):
+    admin(
+        database,
+        "create table t (a int primary key, b text)",
+        "insert into t values (1, 'x')",
+        f"alter table t owner to {role}",
+        "create table by_trigger (c int)",
+        "create function f() returns trigger language plpgsql as 'begin insert into t values (1); return new; end'",
+        "create trigger f after insert on by_trigger for each row execute function f()",
+    )
+    assert facts(failed(cells, "insert into t values (1)"))["row there"] == "a = 1, b = x"
+    error = failed(cells, "insert into by_trigger values (1)")
+    assert error.sqlstate == "23505"
+    assert "row there" not in facts(error)
+
+
+def test_what_is_called_like_a_secret_is_not_read(cells, database):
+    columns = ("secret", "password_hash", "api_token", "password", "salt", "note")
+    admin(
+        database,
+        f"create table t (id int primary key, {', '.join(f'{name} text' for name in columns)})",
+        "insert into t values (1, 'hunter2', '$2b$xyz', 'tok-123', 'correct horse battery', 'NaCl', 'seen')",
+        "create table c (t int references t, token text, b text)",
+        "insert into c values (1, 'tok-9', 'x')",
+    )
+    assert facts(failed(cells, "insert into t values (1)"))["row there"] == "id = 1, note = seen"
+    assert facts(failed(cells, "delete from t"))["referred to"] == "by 1 row of public.c, such as t = 1, b = x"
+
+
 # -- 42501: owner, privilege, GRANT -------------------------------------------------------------------------------------
 
 

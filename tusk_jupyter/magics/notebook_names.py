@@ -16,7 +16,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 from tusk_jupyter.queries.placeholders import find_placeholders
-from tusk_jupyter.redaction import redact
+from tusk_jupyter.redaction import names_secret, redact
 from tusk_jupyter.schema.suggestions import Suggestion, Suggestions
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _NO_VALUES = (
 )
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), decimal.Decimal, uuid.UUID)
 _TIMES = (dt.date, dt.datetime, dt.time, dt.timedelta)
-_SECRET = re.compile(r"pass(?!eng|ag|iv)|pwd|secret|token|api_?key|credential", re.IGNORECASE)
 _LONGEST, _LONGEST_READ = 60, 10_000
 _MOST_KEYS = 1000
 
@@ -114,7 +113,7 @@ def spelled(value: object, name: str) -> str | None:
     """Return a plain value in a few characters; ``None`` for one whose ``repr`` may be somebody's code."""
     if type(value) not in (*_PLAIN, *_TIMES):
         return None
-    if _SECRET.search(name) and value is not None and not isinstance(value, bool):
+    if names_secret(name) and value is not None and not isinstance(value, bool):
         return "****"
     if isinstance(value, str | bytes):
         if len(value) > _LONGEST_READ:  # a part of a URL may be a part of its password

@@ -2,6 +2,13 @@
 
 The key's values come from DETAIL, through the columns that the catalog says the constraint has. In an open transaction
 a row that anybody has locked or changed is passed over: it may be one that the transaction itself has replaced.
+
+To read a table is to trust who owns it: PostgreSQL evaluates what an index of it demands while it plans, as the one who
+asks, and a type's owner gives it casts. A foreign key's own checks run as the table's owner, so a DELETE needs no such
+trust, and our look behind it must not either. Rows are read only of tables that nobody but the user or a superuser
+owns, or that the statement itself has written, whose triggers and indexes have run as the user; keys are compared
+where their type is PostgreSQL's own, and a value is written by its type's output function, which only a superuser
+makes. What a column called like a secret holds is not read at all.
 """
 
 from __future__ import annotations
@@ -10,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from tusk_jupyter.advice import identifier
 from tusk_jupyter.advice.keys import key_values
+from tusk_jupyter.advice.targets import written
 from tusk_jupyter.queries.causes import Found
 from tusk_jupyter.queries.quoting import quote_identifier
+from tusk_jupyter.redaction import names_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +50,23 @@ where n.nspname = %s and f.relname = %s and c.conname = %s and c.contype = 'f'
         for key, table in (("conkey", "conrelid"), ("confkey", "confrelid"))
     )
 )
-_READABLE = """
-select a.attname::text, a.attname = any(%s) from pg_attribute a
+_COLUMNS = """
+select a.attname::text, a.attname = any(%s), t.typnamespace = 'pg_catalog'::regnamespace
+from pg_attribute a join pg_type t on t.oid = a.atttypid
 where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped
   and a.atttypid not in ('bytea'::regtype) and has_column_privilege(a.attrelid, a.attnum, 'select')
-order by 2 desc, a.attnum limit %s
+order by 2 desc, a.attnum
+"""
+# whoever owns its schema can put another table in its place
+_IS_TRUSTED = """
+with recursive tree (oid, is_root) as (select %s::regclass::oid, true
+  union all select i.inhrelid, false from tree join pg_inherits i on i.inhparent = tree.oid)
+select bool_and((tree.is_root and %s) or not exists (
+    select from pg_roles owner join pg_database d on d.datname = current_database()
+    where (owner.oid in (c.relowner, n.nspowner) or (s.rolname = 'pg_database_owner' and owner.oid = d.datdba))
+      and not owner.rolsuper and owner.rolname not in (current_user, 'pg_database_owner')))
+from tree join pg_class c on c.oid = tree.oid join pg_namespace n on n.oid = c.relnamespace
+join pg_roles s on s.oid = n.nspowner
 """
 
 
@@ -60,6 +81,10 @@ def unique(conn: psycopg.Connection[Any], refused: Refused) -> Found | None:
     if values is None:
         return None
     table = (diag.schema_name or "", diag.table_name or "")
+    target = written(refused.statement)
+    is_written = not diag.context and target is not None and target[1] == table[1]
+    if not _may_read(conn, table, names, is_written=is_written):
+        return None
     row = _row(conn, table, names, values, untouched=refused.in_transaction)
     return Found((("row there", row),)) if row else None
 
@@ -73,13 +98,16 @@ def foreign_key(conn: psycopg.Connection[Any], refused: Refused) -> Found | None
     schema, table, columns, referred = found
     child, parent = (diag.schema_name or "", diag.table_name or ""), (schema, table)
     detail = diag.message_detail or ""
+    is_open = _may_read(conn, parent, referred)
     inserted, deleted = key_values(detail, columns), key_values(detail, referred)
-    if inserted is not None and deleted is not None:  # the columns have the same names on both sides
+    if inserted is not None and deleted is not None and is_open:  # the columns have the same names on both sides
         is_there = bool(_count(conn, parent, referred, deleted))
         inserted, deleted = (None, deleted) if is_there else (inserted, None)
+    if (inserted is None) == (deleted is None):
+        return None
     if deleted is not None:
-        return _still_referred(conn, child, columns, deleted)
-    return _missing(conn, parent, referred, inserted) if inserted is not None else None
+        return _still_referred(conn, child, columns, deleted) if _may_read(conn, child, columns) else None
+    return _missing(conn, parent, referred, inserted or ()) if is_open else None
 
 
 def _still_referred(
@@ -116,8 +144,8 @@ def _missing(
 def _near(conn: psycopg.Connection[Any], table: tuple[str, str], column: str, value: str) -> str | None:
     name = _name(column)
     statement = (
-        f"select left({name}::text, 100) from {_name(table)} "
-        f"where lower(btrim({name}::text)) = lower(btrim(%s)) limit 2"
+        f"select left({_text(name)}, 100) from {_name(table)} "
+        f"where lower(btrim({_text(name)})) = lower(btrim(%s)) limit 2"
     )
     rows = conn.execute(statement.encode(), [value]).fetchall()
     return rows[0][0] if len(rows) == 1 else None
@@ -139,11 +167,10 @@ def _row(
     untouched: bool,
 ) -> str | None:
     """Return one row with these values as ``a = 1, b = x``: its key and a few more columns, each cut."""
-    readable = conn.execute(_READABLE, [list(keys), quote_identifier(table), _SHOWN_COLUMNS]).fetchall()
-    names = [name for name, _ in readable]
-    if not set(keys) <= set(names):
-        return None
-    shown = ", ".join(f"left({_name(name)}::text, {_SHOWN_CHARACTERS + 1})" for name in names)
+    readable = [name for name, *_ in conn.execute(_COLUMNS, [list(keys), quote_identifier(table)]).fetchall()]
+    # the key's values are in DETAIL already
+    names = [name for name in readable if name in keys or not names_secret(name)][:_SHOWN_COLUMNS]
+    shown = ", ".join(f"left({_text(_name(name))}, {_SHOWN_CHARACTERS + 1})" for name in names)
     where = " and ".join(f"{_name(key)} = %s" for key in keys)
     still = " and xmax::text = '0'" if untouched else ""
     statement = f"select {shown} from {_name(table)} where {where}{still} limit 1"
@@ -151,6 +178,22 @@ def _row(
     if row is None:
         return None
     return ", ".join(f"{name} = {_cut(value)}" for name, value in zip(names, row, strict=True))
+
+
+def _may_read(
+    conn: psycopg.Connection[Any], table: tuple[str, str], keys: Sequence[str], *, is_written: bool = False
+) -> bool:
+    """Return whether a table can be asked for a key without running anybody's code but the server's and the user's."""
+    name = quote_identifier(table)
+    trusted = conn.execute(_IS_TRUSTED, [name, is_written]).fetchone()
+    if trusted is None or not trusted[0]:
+        return False
+    columns = conn.execute(_COLUMNS, [list(keys), name]).fetchall()
+    return set(keys) <= {column for column, is_key, is_own in columns if is_key and is_own}
+
+
+def _text(name: str) -> str:
+    return f"case when {name} is null then null else format('%%s', {name}) end"
 
 
 def _name(name: str | tuple[str, str]) -> str:
