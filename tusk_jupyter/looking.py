@@ -7,11 +7,13 @@ is not seen there.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tusk_jupyter import interrupts
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout
 from tusk_jupyter.running import run_alone
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def look(
     from tusk_jupyter.queries.split import Statement
 
     if session.transaction_status == "INERROR":
-        return Looked(_beside(connection, question), (ASIDE,))
+        return Looked(_beside(connection, question, deadline), (ASIDE,))
     answers: list[T] = []
     deliver = partial(Looking, question=question, answers=answers)
     run_alone(
@@ -76,12 +78,36 @@ def look(
     return Looked(answers[0])
 
 
-def _beside(connection: Connection, question: Callable[[Ask], T]) -> T:
+def _beside(connection: Connection, question: Callable[[Ask], T], deadline: Deadline | None) -> T:
+    import psycopg
+
+    from tusk_jupyter.translate import translate
+
+    limits = connection.target.limits
+    if limits.pool_size < 2:  # noqa: PLR2004 - its session, and one more
+        raise InvalidInput(
+            "the transaction has failed, and there is no other connection to ask on: --pool-size is 1",
+            advice="ROLLBACK, then ask again, or connect with a larger --pool-size.",
+        )
+    left_s = limits.pool_timeout_s + LIMIT_S
+    if deadline is not None:
+        left_s = min(left_s, max(deadline.at - time.monotonic(), 0))
+
     def answer() -> T:
-        with connection.pool.borrow() as conn:
+        with connection.pool.borrow(min(limits.pool_timeout_s, left_s)) as conn:
             return question(partial(_asked, conn))
 
-    return interrupts.call("look", answer, timeout=connection.target.limits.pool_timeout_s + LIMIT_S)
+    try:
+        return interrupts.call("look", answer, timeout=left_s)
+    except psycopg.Error as error:
+        raise translate(error) from None
+    except TimeoutError:
+        limit_s = deadline.limit_s if deadline is not None else left_s
+        late = QueryTimeout(f"no answer within {limit_s:g} s: asked on another connection", duration_s=limit_s)
+        late.setting = "--timeout" if deadline is not None else None
+        raise late from None
+    except KeyboardInterrupt:
+        raise QueryInterrupted(QueryCancelled("interrupted: the question was asked on another connection")) from None
 
 
 def _asked(conn: psycopg.Connection[Any], statement: str, *values: str | None) -> list[list[str | None]]:

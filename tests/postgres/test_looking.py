@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
-from tusk_jupyter.errors import QueryFailed
+import tusk_jupyter
+from tests.waiting import meanwhile, running, wait_until
+from tusk_jupyter.errors import InvalidInput, QueryFailed, QueryInterrupted, QueryTimeout
 from tusk_jupyter.looking import ASIDE, look
+from tusk_jupyter.queries.execution import Deadline
 
 NAMES = "select relname from pg_catalog.pg_class where relname like $1"
 
@@ -41,6 +47,41 @@ def test_in_a_failed_transaction_another_connection_is_asked(cells, looked):
     cells.run("%%sql\nbegin; create table seen_2 (a int); select 1 / 0", ok=False)
     found = looked(names("seen%"))
     assert (found.answer, found.notes) == (["seen_1"], (ASIDE,))
+
+
+@pytest.fixture
+def in_failed(cells):
+    cells.run("%%sql\nbegin; select 1 / 0", ok=False)
+
+
+def test_what_fails_beside_a_failed_transaction_is_an_error_of_ours(cells, looked, in_failed):
+    with pytest.raises(QueryFailed) as caught:
+        looked(lambda ask: ask("select 1 / $1::text::int", "0"))
+    assert caught.value.sqlstate == "22012"
+    assert isinstance(cells.run("%tusk tables [", ok=False).exception, QueryFailed)
+
+
+def test_the_cells_time_and_an_interrupt_end_it_beside_a_failed_transaction(tusk, connection, database, in_failed):
+    def sleep(seconds, **options):
+        look(tusk, "\\d", lambda ask: ask(f"select pg_catalog.pg_sleep({seconds})"), connection=connection, **options)
+
+    with pytest.raises(QueryTimeout) as caught:
+        sleep(2, deadline=Deadline.after(0.3))
+    assert caught.value.setting == "--timeout"
+    with (
+        meanwhile(
+            lambda: wait_until(lambda: running(database, "pg_sleep(3)")), lambda: os.kill(os.getpid(), signal.SIGINT)
+        ),
+        pytest.raises(QueryInterrupted),
+    ):
+        sleep(3)
+
+
+def test_a_pool_of_one_says_why_nothing_can_be_asked_in_a_failed_transaction(cells, database, tusk):
+    only = tusk_jupyter.connect(database, name="only", pool_size=1)
+    cells.run("%%sql\nbegin; select 1 / 0", ok=False)
+    with pytest.raises(InvalidInput, match="--pool-size is 1"):
+        look(tusk, "\\d", names("x"), connection=only)
 
 
 def test_names_are_read_and_sent_in_the_encoding_of_the_session(cells, looked):
