@@ -7,7 +7,7 @@ import pytest
 
 import tusk_jupyter
 from tests.waiting import wait_until
-from tusk_jupyter.errors import BindingError, InvalidInput, QueryFailed
+from tusk_jupyter.errors import BindingError, InvalidInput, QueryFailed, QueryTimeout
 from tusk_jupyter.magics.definition import Source
 
 
@@ -185,6 +185,19 @@ def test_gexec_goes_on_where_the_cell_does(table):
     assert [one.split() for one in reply.displayed if "0  3" in one] == [["c", "0", "3"]]
     stopped = table.run(f"%%sql\n{sql}", ok=False)
     assert "0  3" not in shown(stopped)
+
+
+def test_gexec_passes_over_what_says_nothing(table):
+    sql = "select unnest(array['select 1 as a', '', '-- nothing', ' ;', 'select 3 as c']) \\gexec"
+    reply = table.run(f"%%sql\n{sql}")
+    assert reply.value.split() == ["c", "0", "3"]
+
+
+def test_gexec_ends_with_the_cells_time(table):
+    sql = "select 'select pg_sleep(20)' from generate_series(1, 3) \\gexec"
+    reply = table.run(f"%%sql --timeout 1s --on-error continue\n{sql}", ok=False)
+    assert isinstance(reply.exception, QueryTimeout)
+    assert "not executed" not in shown(reply)
 
 
 def test_gdesc_describes_and_runs_nothing(table):

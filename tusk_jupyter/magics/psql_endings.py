@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tusk_jupyter.connections.durations import parse_duration
-from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted, TuskError
+from tusk_jupyter.errors import (
+    ConnectionLost,
+    InvalidInput,
+    QueryCancelled,
+    QueryInterrupted,
+    QueryTimeout,
+    TuskError,
+)
 from tusk_jupyter.magics import psql
 from tusk_jupyter.queries.backslash_arguments import arguments
 from tusk_jupyter.schema.asking import Listing
@@ -144,7 +151,9 @@ def _exec(call: Call) -> Step:
     result = step.outcome.result
     if result is None:
         return step
-    scripts = [str(value) for row in result.rows for value in row if value is not None]
+    scripts = [
+        text for row in result.rows for value in row if value is not None and _says_something(text := str(value))
+    ]
     cell.tell(step, f"{len(scripts):,} to execute")
     last, failed = None, None
     for script in scripts:
@@ -155,7 +164,7 @@ def _exec(call: Call) -> Step:
                 last = step if step.outcome.error is None else None
                 cell.output.settle()
         except TuskError as error:
-            if cell.options.on_error == "stop":
+            if cell.options.on_error == "stop" or isinstance(error, QueryTimeout | ConnectionLost):
                 raise
             cell.output.show_error(error)
             failed = error
@@ -164,6 +173,13 @@ def _exec(call: Call) -> Step:
             cell.show(last)
         raise failed
     return last if last is not None else psql.answered(call)
+
+
+def _says_something(script: str) -> bool:
+    """Whether there is a statement in it; psql sends what is empty, or a comment alone, and the server does nothing."""
+    from tusk_jupyter.queries.split import next_statement
+
+    return next_statement(script)[0] is not None
 
 
 def _literal(call: Call, script: str) -> Names:
