@@ -197,7 +197,7 @@ def test_gexec_ends_with_the_cells_time(table):
     sql = "select 'select pg_sleep(20)' from generate_series(1, 3) \\gexec"
     reply = table.run(f"%%sql --timeout 1s --on-error continue\n{sql}", ok=False)
     assert isinstance(reply.exception, QueryTimeout)
-    assert "not executed" not in shown(reply)
+    assert "It was not run" not in shown(reply)
 
 
 def test_gdesc_describes_and_runs_nothing(table):
