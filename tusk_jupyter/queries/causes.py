@@ -98,7 +98,9 @@ def resolve(error: TuskError, connection: Connection, came_from: Origin | None) 
     def ask() -> Found | None:
         with connection.pool.borrow_spare(PATIENCE_S) as conn, conn.transaction():
             is_for_all = error.sqlstate in _FOR_ALL or (error.sqlstate == _DENIED and came_from.user is not None)
-            if not is_for_all and came_from.who != tuple(_reported(conn, name) for name in _WHO):
+            # SET ROLE among roles that are no superusers changes nothing that the server reports
+            is_other = came_from.user not in {None, conn.info.user}
+            if not is_for_all and (is_other or came_from.who != tuple(_reported(conn, name) for name in _WHO)):
                 return None
             conn.execute(_CAREFULLY)
             return look(conn, refused)
