@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
+import psycopg
 import pytest
 
 from tests.waiting import ask, running, terminate, wait_until

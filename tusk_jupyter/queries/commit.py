@@ -29,11 +29,12 @@ PATIENCE_S = 2.0
 LOOK_UP_S = 5.0
 UNASSIGNED = ""
 _OWN_ID = "select pg_catalog.txid_current_if_assigned()::text"
-# pg_prepared_xacts has ids without their epoch: the last one that was before the next id
+# pg_prepared_xacts has ids without their epoch: the one that is nearest to a snapshot's end, which is no more than the
+# last that has ended, so that a transaction in progress may lie behind it
 _PREPARED_ID = """
-select (n - n % 4294967296 + t - case when t > n % 4294967296 then 4294967296 else 0 end)::text
-from (select transaction::text::bigint as t, pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) as n
-  from pg_catalog.pg_prepared_xacts where gid = {}) prepared
+select (n + d - case when d > 2147483648 then 4294967296 when d < -2147483648 then -4294967296 else 0 end)::text
+from (select n, transaction::text::bigint - n % 4294967296 as d from pg_catalog.pg_prepared_xacts,
+  (select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) as n) next where gid = {}) prepared
 """
 _STATUS = """
 select coalesce(pg_catalog.txid_status({xid}), 'unknown'), exists(select from pg_catalog.pg_prepared_xacts
