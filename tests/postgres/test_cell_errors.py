@@ -492,3 +492,14 @@ def test_what_became_of_a_prepared_transaction_is_looked_up(through_proxy, datab
     assert isinstance(reply.exception, ConnectionLost)
     assert f"The {words} {'took' if arrives else 'did not take'} effect" in reply.displayed[-1]
     assert ask(database, "select count(*) from t") == int(words == "COMMIT PREPARED" and arrives)
+
+
+def test_a_prepared_transaction_is_known_beside_one_that_began_before_it(through_proxy, database, proxy):
+    with psycopg.connect(database) as before:
+        before.execute("select txid_current()")
+        through_proxy.run("%%sql\nbegin; insert into t values (1)")
+        through_proxy.run("%sql prepare transaction 'mine'")
+        proxy.cut_before(b"commit prepared")
+        reply = through_proxy.run("%sql COMMIT PREPARED 'mine'", ok=False)
+        through_proxy.run("%sql db rollback prepared 'mine'")
+    assert "The COMMIT PREPARED did not take effect" in reply.displayed[-1]
