@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tusk_jupyter import interrupts, running, translate
+from tusk_jupyter import explaining, interrupts, running, translate
 from tusk_jupyter.errors import (
     ConnectionLost,
     InvalidInput,
@@ -135,7 +135,7 @@ def _perform(task: Task, job: Job) -> None:
     except TuskError as failed:
         error = failed if not _closed_while_waiting(job) else _cancelled(job)
         # not before its connection was given back: the pool may have no other
-        running.resolve(error, task.connection, origins[0] if origins else None)
+        explaining.resolve(error, task.connection, origins[0] if origins else None)
     except BaseException as crash:  # noqa: BLE001 - whoever waits is to hear of it
         error = translate.translate(crash, doing="running a job")
     finally:
@@ -184,7 +184,7 @@ def _on(conn: psycopg.Connection[object], task: Task, job: Job, origins: list[Or
         left_open = session.transaction
     except TuskError as error:
         if job.execution is not None:
-            origins.append(running.came_from(task.kernel, task.connection, job.execution))
+            origins.append(explaining.came_from(task.kernel, task.connection, job.execution))
         _explain(error, session, task, job.execution)
         raise
     finally:

@@ -8,11 +8,10 @@ comes after the session, whose worker has imported it: a cell that cannot connec
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tusk_jupyter.errors import ConnectionLost, InvalidInput, QueryCancelled, QueryInterrupted, QueryTimeout
+from tusk_jupyter.errors import InvalidInput, QueryCancelled, QueryInterrupted
 from tusk_jupyter.events import QueryEvent
 from tusk_jupyter.queries import journal
 from tusk_jupyter.results.options import FrameOptions
@@ -23,16 +22,13 @@ if TYPE_CHECKING:
 
     from tusk_jupyter.connections.connection import Connection
     from tusk_jupyter.connections.session import Session
-    from tusk_jupyter.errors import SshError, TuskError
     from tusk_jupyter.events import Events
     from tusk_jupyter.queries.backslash import Called
     from tusk_jupyter.queries.binding import Bound
-    from tusk_jupyter.queries.causes import Origin
     from tusk_jupyter.queries.delivery import Delivery, Options
     from tusk_jupyter.queries.endings import Source
     from tusk_jupyter.queries.execution import Deadline, Execution, Outcome
     from tusk_jupyter.queries.partition import Parallel
-    from tusk_jupyter.queries.progress import Wait
     from tusk_jupyter.queries.registry import Queries
     from tusk_jupyter.queries.script import Names, Step
     from tusk_jupyter.queries.split import Statement
@@ -44,7 +40,6 @@ if TYPE_CHECKING:
     from tusk_jupyter.storage.database import Database
 
 WATCHED_FROM_MS = 500
-_LOCK_TIMEOUT = "55P03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +273,11 @@ def _parallel(chosen: CellOptions, connection: Connection, limit: int | None) ->
 def _ended(
     kernel: Kernel, connection: Connection, execution: Execution | None, outcome: Outcome, *, of_job: bool
 ) -> None:
-    if isinstance(outcome.error, ConnectionLost) and (broken := connection.route.problem) is not None:
-        _name_tunnel(outcome.error, connection.name, broken)
+    if outcome.error is not None:
+        from tusk_jupyter import explaining
+
+        explaining.tell(kernel, connection, outcome.error, execution)
     if execution is not None:
-        seen = execution.seen
-        if outcome.error is not None and seen.wait is not None and time.monotonic() <= seen.until:
-            _name_wait(outcome.error, seen.wait)
-        if outcome.error is not None:
-            _suggest(kernel, connection, outcome.error, execution)
         kernel.queries.unregister(execution.id)
         if kernel.events.are_heard:
             kernel.events.emit(_event(connection, execution, outcome))
@@ -294,62 +286,7 @@ def _ended(
     if not of_job:  # whose own connection would be in the way
         kernel.mark(connection)
         if outcome.error is not None:
-            _resolve(kernel, connection, outcome.error, execution)
-
-
-def _resolve(kernel: Kernel, connection: Connection, error: TuskError, execution: Execution | None) -> None:
-    try:
-        resolve(error, connection, came_from(kernel, connection, execution) if execution is not None else None)
-    except KeyboardInterrupt:
-        if execution is None:
-            raise
-        execution.hear_interrupt()  # what this side knows of the error is said; nothing more of the cell runs
-
-
-def came_from(kernel: Kernel, connection: Connection, execution: Execution) -> Origin:
-    """Return where an error of a statement comes from, as it is now, before its session is used again."""
-    from tusk_jupyter.queries import causes
-
-    doubtful = kernel.schemas.doubtful(execution.session, connection)
-    user = kernel.schemas.user(execution.session, connection)
-    found = causes.origin(execution.session, execution.statement.text, doubtful, user)
-    own = {
-        one.pid: f"{one.connection} (query {one.id[:8]} of this kernel): {one.sql}"
-        for one in kernel.queries.active()
-        if one.pid is not None and one.pid != found.backend_pid
-    }
-    return replace(found, own=own, at=time.monotonic())
-
-
-def resolve(error: TuskError, connection: Connection, origin: Origin | None) -> None:
-    """Complete an error with what only the server knows by now, asked on another connection."""
-    from tusk_jupyter.queries import causes, commit, time_out_sources
-
-    commit.resolve(error, connection)
-    time_out_sources.resolve(error, connection)
-    causes.resolve(error, connection, origin)
-
-
-def _suggest(kernel: Kernel, connection: Connection, error: TuskError, execution: Execution) -> None:
-    from tusk_jupyter import did_you_mean
-
-    known, doubtful = kernel.schemas.catalog(connection), kernel.schemas.doubtful(execution.session, connection)
-    did_you_mean.complete(error, execution, known, doubtful)
-
-
-def _name_wait(error: TuskError, wait: Wait) -> None:
-    """Say what a statement that was stopped had waited for; who was in a deadlock the server says itself."""
-    if isinstance(error, QueryCancelled | QueryTimeout) or error.sqlstate == _LOCK_TIMEOUT:
-        from tusk_jupyter.waits import waited
-
-        error.facts = (*error.facts, ("waited for", waited(wait)))
-
-
-def _name_tunnel(error: ConnectionLost, name: str, broken: SshError) -> None:
-    # libpq only saw its peer go away; the tunnel knows why
-    said = error.message.partition("was lost: ")[2]
-    error.detail = "\n".join(filter(None, (said, error.detail))) or None
-    error.message = f"the session of {name!r} was lost: {broken.message}"
+            explaining.look_up(kernel, connection, outcome.error, execution)
 
 
 def _event(connection: Connection, execution: Execution, outcome: Outcome) -> QueryEvent:
