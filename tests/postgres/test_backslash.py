@@ -147,11 +147,12 @@ def test_gset_is_quiet_where_the_cell_is(cells):
         ("select 1 as _1, 2 as a", "'_1' is a name of IPython's"),
         ("select 1 as mine, 2 as a", "'mine' is a function in this notebook"),
         ("select 1 as pd, 2 as a", "'pd' is a module in this notebook"),
+        ("select 1 as show, 2 as a", "'show' is a partial in this notebook"),
         ("select 1 as import, 2 as a", "'import' is not the name of a variable"),
     ],
 )
 def test_gset_sets_all_or_nothing(table, sql, said):
-    table.run("import pandas as pd\ndef mine(): pass")
+    table.run("import functools, pandas as pd\nshow = functools.partial(print)\ndef mine(): pass")
     error = refused(table, f"%sql {sql} \\gset")
     with pytest.raises(InvalidInput, match=said):
         raise error

@@ -1,8 +1,8 @@
 r"""Variables of the notebook that a command sets: ``\gset``'s are named by the columns of a result, so by the server.
 
-What a result is called must not take the place of what the notebook runs: ``pd`` where that is a module, a function of
-the user's, IPython's own names are refused (psql had such a hole, CVE-2020-25696). A name that only Python itself has
-is taken, as an assignment would: half of all tables have an ``id``. The values are data, whatever their names.
+What a result is called must not take the place of what the notebook runs: ``pd`` where that is a module, whatever can
+be called, IPython's own names are refused (psql had such a hole, CVE-2020-25696). A name that only Python itself has is
+taken, as an assignment would: half of all tables have an ``id``. The values are data, whatever their names.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from tusk_jupyter.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
 
 def assign(shell: Any, values: Mapping[str, Any], *, command: str) -> None:
@@ -40,6 +38,7 @@ def _refusal(shell: Any, name: str) -> str | None:
     if name.startswith("_") or name in getattr(shell, "user_ns_hidden", {}):
         return "is a name of IPython's"
     there = shell.user_ns.get(name)
-    if isinstance(there, _CODE):
+    # callable() looks at the type alone: nothing of the user's is run
+    if isinstance(there, types.ModuleType) or callable(there):
         return f"is a {type(there).__name__} in this notebook"
     return None
