@@ -20,7 +20,7 @@ _FITS = 48
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?: (?:bytes|[kMGTP]B))?")
 _WORDS = ("name", "column", "schema", "table", "default", "value", "comment", "description")
 _LINE = "white-space:pre"
-_WRAPS = "white-space:pre-wrap;min-width:{}em"
+_WRAPS = "white-space:pre-wrap;min-width:22em"
 
 
 def width_of(header: str, cells: Sequence[str]) -> str:
@@ -28,7 +28,7 @@ def width_of(header: str, cells: Sequence[str]) -> str:
     longest = max((len(line) for cell in cells for line in cell.split("\n")), default=0)
     is_prose = header.lower() in _PROSE
     if longest > (_PROSE_FITS if is_prose else _FITS):
-        return _WRAPS.format(14)
+        return _WRAPS
     return f"{_LINE};text-align:{'right' if _are_numbers(header, cells) else 'left'}"
 
 

@@ -47,7 +47,9 @@ def html(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]
     """Return the twin for a browser: static, no script, no style sheet."""
     cells = [[safe(cell) for cell in row] for row in rows]
     styles = [f"{_CELL};{width_of(name, [row[place] for row in cells])}" for place, name in enumerate(columns)]
-    head = "".join(tag("th", _html(name), style) for name, style in zip(columns, styles, strict=True))
+    head = "".join(
+        tag("th", _html(name), f"{style};white-space:normal") for name, style in zip(columns, styles, strict=True)
+    )
     drawn = ("".join(tag("td", escape(cell), style) for cell, style in zip(row, styles, strict=True)) for row in cells)
     body = "".join(tag("tr", line, "background:none") for line in drawn)
     table = tag("table", f"{tag('thead', tag('tr', head))}{tag('tbody', body)}", _TABLE) if columns else ""

@@ -44,7 +44,7 @@ def test_a_listing_and_a_tooltip_are_drawn_so():
     html = listing.html("", ("Name", "Size", "Description"), [("a b", "704 kB", LONG), (None, None, None)])
     view = SheetView("t", columns=("column", "type", "", ""), rows=(("a", "text", "not null", LONG),)).html()
     assert styles(html, "704 kB").endswith("white-space:pre;text-align:right")
-    assert styles(html, "Size").endswith("right")
+    assert styles(html, "Size").endswith("white-space:pre;text-align:right;white-space:normal")
     assert styles(html, "a b").endswith("white-space:pre;text-align:left")
     assert "white-space:pre-wrap;min-width" in styles(html, LONG)
     assert "white-space:pre;" in styles(view, "not null")
