@@ -95,6 +95,11 @@ def _on(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
     return operand(tail, clause)
 
 
+def _having(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
+    del items
+    return operand(tail, clause, Want("grouped"), Want("functions", ("a",)))
+
+
 def _order(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Want]:
     del items
     fresh = not tail or tail[-1].word == ","
@@ -245,7 +250,7 @@ def _where(items: Sequence[Item], tail: Sequence[Item], clause: str) -> list[Wan
 
 
 RULES: dict[str, Callable[[Sequence[Item], Sequence[Item], str], list[Want]]] = {
-    "WHERE": _where, "GROUP BY": _order, "ORDER BY": _order,
+    "WHERE": _where, "HAVING": _having, "GROUP BY": _order, "ORDER BY": _order,
     "SELECT": _select, "RETURNING": _select, "FROM": _from, "JOIN": _from, "ON": _on, "MERGE ON": _on, "USING": _using,
     "SET": _set, "INTO": _into, "UPDATE": _update, "VALUES": _values, "WITH": _with, "UNION": _union,
     "CONFLICT": _conflict, "DO UPDATE": _do_update, "THEN DELETE": _then_delete, "MERGE": _merge, "WHEN": _when,

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tusk_jupyter.schema.clauses import column_before
 from tusk_jupyter.schema.finding import PREFIX
 from tusk_jupyter.schema.from_clause import divided
 from tusk_jupyter.schema.ground import SYSTEM, Candidate, Ground
@@ -152,6 +153,28 @@ def _outputs(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
             yield _column(ground, column, how)
 
 
+def _grouped(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
+    """Yield the columns by which the query groups: of its others, HAVING takes what is aggregated alone."""
+    del detail
+    groups, selected = (ground.path[0].clause(word) if ground.path else None for word in ("GROUP", "SELECT"))
+    chosen = list(divided(selected.items)) if selected is not None else []
+    names: list[str] = []
+    for part in divided(groups.items[1:]) if groups is not None else ():  # behind its BY
+        word = ground.cursor.text[part[0].start : part[-1].end] if part else ""
+        meant = chosen[int(word) - 1] if word.isdecimal() and 0 < int(word) <= len(chosen) else part
+        names += [name[-1] for name in [column_before(meant)] if len(meant) == max(2 * len(name) - 1, 1) and name]
+    for depth, source in ground.sources():
+        for column in ground.columns(source, depth) if not depth and not ground.cursor.qualifier else ():
+            how = ground.match(column.name) if column.name in names else None
+            if how is not None:
+                yield _column(ground, column, how, source.called if _is_shared(ground, column.name) else None)
+
+
+def _is_shared(ground: Ground, name: str) -> bool:
+    owners = (any(c.name == name for c in ground.columns(one, n)) for n, one in ground.sources() if not n)
+    return sum(owners) > 1
+
+
 def _values(ground: Ground, detail: tuple[str, ...]) -> Iterator[Candidate]:
     """Yield the values of the column that is compared: labels of an enum, true and false, a parameter of its name."""
     found = _compared(ground, detail)
@@ -219,6 +242,7 @@ OFFERS: dict[str, Callable[[Ground, tuple[str, ...]], Iterator[Candidate]]] = {
     "target": _target,
     "conflict": _conflict,
     "outputs": _outputs,
+    "grouped": _grouped,
     "values": _values,
     "inserted": _inserted,
 }

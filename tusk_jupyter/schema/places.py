@@ -28,6 +28,9 @@ _FROM = {"FROM", "JOIN"}
 _IN_EXPRESSION = {
     "WHERE", "ON", "HAVING", "GROUP BY", "ORDER BY", "PARTITION BY", "RETURNING", "MERGE ON", "WHEN", "LIMIT", "OFFSET",
 }  # fmt: skip
+_NO_AGGREGATES = {
+    "WHERE", "VALUES", "SET", "ON", "MERGE ON", "WHEN", "GROUP BY", "LIMIT", "OFFSET", "RETURNING", "FROM", "JOIN",
+}  # fmt: skip
 _QUERIES = words("select insert update delete merge values returning conflict union intersect except with")
 _BEFORE_WITH = words("as explain analyze verbose for")
 _QUERY_BEFORE = words("exists any all some array lateral")
@@ -58,7 +61,14 @@ def places(levels: Sequence[Sequence[Item]], *, literal: bool = False) -> list[W
     found = _parenthesis(levels) if len(levels) > 1 and _is_plain(levels) else None
     if found is None:
         found = _clause(levels)
+    found = _callable(found, clause_of(levels[_home(levels)])[0])
     return [compared, *found] if compared else found
+
+
+def _callable(wants: Sequence[Want], clause: str) -> list[Want]:
+    """Return the wants with those functions only that PostgreSQL lets a clause call: WHERE takes no aggregate."""
+    kinds = ("f",) if clause in _NO_AGGREGATES else ("fa",) if clause == "HAVING" else ()
+    return [Want("functions", kinds) if want == Want("functions") else want for want in wants]
 
 
 def _literal(levels: Sequence[Sequence[Item]]) -> list[Want]:
@@ -145,7 +155,7 @@ def _parenthesis(levels: Sequence[Sequence[Item]]) -> list[Want] | None:
         return [keywords(*case_words(items), *_inside_call(before), *followers.OPERATORS, "order by")]
     query = followers.QUERY if not items and (before in _QUERY_BEFORE | {"IN"} or not _is_call(outer)) else ()
     if clause == "VALUES" and outer[0].word == "INSERT" and not _is_call(outer):
-        return [Want("functions"), keywords("default", *followers.EXPRESSION, *query)]
+        return [keywords("default"), Want("functions"), keywords(*followers.EXPRESSION, *query)]
     first = [Want("star")] if before == "COUNT" and not items else []
     found = expression(*first, more=("distinct",) if not items and _is_call(outer) else ())
     return [keywords(*query), *found] if query and before in _QUERY_BEFORE else [*found, keywords(*query)]
