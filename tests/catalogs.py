@@ -32,6 +32,7 @@ NAMES = {
     "tablespace": ("pg_default", "pg_global"),
     "language": ("sql", "plpgsql", "c", "internal"),
     "collation": ("C", "POSIX", "default", "en_US", "de_DE"),
+    "index_method": ("btree", "hash", "gist", "gin", "brin", "spgist"),
     "access_method": ("heap", "btree", "hash", "gist", "gin", "brin", "spgist"),
     "publication": ("all_changes",),
 }

@@ -225,6 +225,7 @@ FLIGHTS = [
     ("delete |", "from"),
     ("delete from flights where |", "year · month · day · dep_time"),
     ("delete from flights using |", "airlines · airports · flights · planes"),
+    ("create index on flights using |", "brin · btree · gin · gist"),
     ("delete from flights where carrier = 'x' |", "and · or · returning · is null"),
     ("merge |", "into"),
     ("merge into |", "airlines · airports · flights · planes"),

@@ -212,6 +212,7 @@ def test_names_settings_and_keywords(sql, database):
     assert "secretive" in catalog.names["role"]
     assert catalog.database in catalog.names["database"]
     assert {"heap", "btree"} <= set(catalog.names["access_method"])
+    assert set(catalog.names["index_method"]) == {"btree", "hash", "gist", "gin", "brin", "spgist"}
     assert "sql" in catalog.names["language"]
     assert "C" in catalog.names["collation"]
     assert "pg_default" in catalog.names["tablespace"]

@@ -127,6 +127,7 @@ union all select 'language', lanname::pg_catalog.text from pg_catalog.pg_languag
 union all select 'collation', collname::pg_catalog.text from pg_catalog.pg_collation
           where collencoding = '-1'::pg_catalog.int4 or collencoding = pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding())
 union all select 'access_method', amname::pg_catalog.text from pg_catalog.pg_am
+union all select 'index_method', amname::pg_catalog.text from pg_catalog.pg_am where amtype = 'i'::pg_catalog."char"
 union all select 'publication', pubname::pg_catalog.text from pg_catalog.pg_publication
 union all select 'subscription', s.subname::pg_catalog.text from pg_catalog.pg_subscription s
           join pg_catalog.pg_database d on d.oid = s.subdbid and d.datname = pg_catalog.current_database()
