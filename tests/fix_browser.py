@@ -56,8 +56,8 @@ IDLE = (
     f"() => {{ {PANEL} const kernel = session?.session?.kernel; return Boolean(panel?.context?.isReady && session?.isReady"
     " && kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && panel.content?.widgets?.length) }"
 )
-# a kernel's first request is lost now and then where a subshell is made for it at the same time (ipykernel 7.3: 2 of 200
-# notebooks stood at [*] with a kernel that was idle): whoever opens a notebook asks until it answers
+# a kernel's first request is lost now and then where a subshell is made for it at the same time (ipykernel 7.3: one
+# notebook in about a hundred stood at [*] with a kernel that was idle): whoever opens a notebook asks until it answers
 ANSWERS = f"""async () => {{
     {PANEL}
     const {{kernel}} = session.session;
