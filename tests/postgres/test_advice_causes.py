@@ -247,7 +247,7 @@ def test_the_table_of_another_is_not_asked(cells, database, role, trap):
     # the trap is one
     with psycopg.connect(database) as conn:
         conn.execute("select mood::text from m.orders" if trap == "cast" else "select from m.orders")
-    assert ask(database, proof) is not None
+    assert ask(database, proof) >= 0
     admin(database, "drop schema m cascade")
 
 

@@ -117,7 +117,7 @@ class Completer:
 
                 self._completing = Completing(self._tusk, self._shell)
             found = question(self._completing, place)
-        except Exception:
+        except Exception:  # a key press shows no error; with nothing offered, one can still type
             logger.exception("completion failed")
             found = None
         return () if found is None else found

@@ -242,7 +242,7 @@ class SchemaCache:
                 prepare(catalog)  # here, where no key press waits for it
                 if not self._stopped:
                     self._known = (catalog, found)
-        except BaseException:
+        except BaseException:  # whatever ends it, an interrupt too: what was due still is
             with self._lock:
                 self._due |= due
             raise
